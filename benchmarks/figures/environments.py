@@ -1,0 +1,56 @@
+"""Whether an execution takes longer while many environments are loaded, each with code that a request brought."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from addition import EXAMPLES, request
+from bundles import MODULE, make_bundle
+from figures.client import Client, client_of
+from figures.found import found
+from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest
+from showcase.service import Service
+from timings import time_calls
+
+_MANY = 64
+_OPTIONS = ("--max-environments", str(_MANY), "--min-workers", "1")
+
+
+def measure(rounds: int = 10) -> dict[str, Any]:
+    """Two services take turns, with one such environment and with 64, of which either one or each is called in turn."""
+    directory = Path(tempfile.mkdtemp())
+    asked = [_request(make_bundle(directory, number)) for number in range(_MANY)]
+    few_service, many_service = (Service(app_dir=EXAMPLES, options=_OPTIONS) for _ in range(2))
+    with few_service, many_service, client_of(few_service) as few, client_of(many_service) as many:
+        few.execute(asked[0])
+        loading = [time_calls(many.caller(one), 1, warm_up=0)[0] for one in asked]
+        calls = {
+            "1": _in_turns(few, asked[:1]),
+            "64, one called": _in_turns(many, asked[:1]),
+            "64, in turns": _in_turns(many, asked),
+        }
+        medians: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(rounds):
+            for name, call in calls.items():
+                medians[name].append(statistics.median(time_calls(call, _MANY)))
+    base = medians["1"]
+    return {
+        "first result of each": found("ms", loading),
+        **{f"p50, {name}": found("ms", values) for name, values in medians.items()},
+        "64, one called / 1": found("ratio", [a / b for a, b in zip(medians["64, one called"], base, strict=True)]),
+        "64 in turns / 1": found("ratio", [a / b for a, b in zip(medians["64, in turns"], base, strict=True)]),
+    }
+
+
+def _request(uri: str) -> ExecuteTaskRequest:
+    made = request(task=f"{MODULE}.add")
+    made.environment.distribution_uri = uri
+    return made
+
+
+def _in_turns(client: Client, asked: Sequence[ExecuteTaskRequest]) -> Callable[[], object]:
+    turns = cycle(asked)
+    return lambda: client.execute(next(turns))

@@ -1,0 +1,95 @@
+"""What the service is meant to reach, as ratios and sizes, and how far it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One aim. `measured` is None where the run has not measured it."""
+
+    text: str
+    limit: float
+    at_most: bool
+    measured: float | None
+
+    def row(self) -> tuple[str, str, str, str]:
+        """For a table."""
+        limit = f"{'≤' if self.at_most else '≥'} {self.limit:g}"
+        if self.measured is None:
+            return self.text, limit, "", "not measured"
+        met = self.measured <= self.limit if self.at_most else self.measured >= self.limit
+        return self.text, limit, f"{self.measured:.3g}", "met" if met else "short of it"
+
+
+def goals(document: Document) -> list[Goal]:
+    """All of them, with what this run has measured."""
+    return [Goal(text, limit, at_most, pick(document)) for text, limit, at_most, pick in _GOALS]
+
+
+def _median(*path: str) -> Callable[[Document], float | None]:
+    def pick(document: Document) -> float | None:
+        found: Any = document
+        for key in (*path, "median"):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, (int, float)) else None
+
+    return pick
+
+
+def _quotient(above: Callable[[Document], float | None], below: Callable[[Document], float | None]) -> Any:
+    def pick(document: Document) -> float | None:
+        first, second = above(document), below(document)
+        return first / second if first is not None and second else None
+
+    return pick
+
+
+def _target(name: str, *path: str) -> Callable[[Document], float | None]:
+    return _median("comparison", "targets", name, *path)
+
+
+def _most(name: str) -> Callable[[Document], float | None]:
+    """The throughput at the number of callers that suits the target best."""
+
+    def pick(document: Document) -> float | None:
+        told = document["comparison"]["targets"].get(name, {}).get("throughput", {})
+        return max((one["per_second"]["median"] for one in told.values()), default=None)
+
+    return pick
+
+
+_P50 = ("ms", "p50")
+_GOALS: tuple[tuple[str, float, bool, Callable[[Document], float | None]], ...] = (
+    ("ExecuteTask, p50 to a server-stream echo", 1.5, True, _target("ExecuteTask unix", "to_floor")),
+    (
+        "PROCESS to CONTEXT, p50 at 10 calls a second",
+        1.5,
+        True,
+        _quotient(_target("ExecuteTask PROCESS paced unix", *_P50), _target("ExecuteTask paced unix", *_P50)),
+    ),
+    ("ExecuteTasks to loky, throughput", 1.5, False, _quotient(_most("ExecuteTasks unix"), _most("loky"))),
+    ("ExecuteTasks to Ray, throughput", 2.0, False, _quotient(_most("ExecuteTasks unix"), _most("Ray actors"))),
+    ("cold pyflyte-execute to ExecuteTask", 500, False, _median("figures", "cold", "cold / warm ExecuteTask")),
+    (
+        "first result of new code to cold pyflyte-fast-execute",
+        0.25,
+        True,
+        _median("figures", "cold", "new code: first result / cold"),
+    ),
+    ("each further worker, flytekit alone, MB", 20, True, _median("figures", "memory", "further worker, flytekit")),
+    (
+        "forked to exec'd worker, pandas and scikit-learn, PSS",
+        0.3,
+        True,
+        _median("figures", "memory", "further worker, models: forked / exec'd"),
+    ),
+    ("server process, MB", 60, True, _median("figures", "memory", "server")),
+    ("idle CPU, % of a core", 0.5, True, _median("figures", "memory", "idle CPU")),
+    ("64 environments to 1, p50", 1.2, True, _median("figures", "environments", "64 in turns / 1")),
+    ("after many executions to after 1,000, p50", 1.1, True, _median("figures", "endurance", "old / young")),
+    ("10 MB in and out to an echo of them", 3.0, True, _median("figures", "large", "ExecuteTask / echo")),
+)

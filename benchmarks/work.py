@@ -1,0 +1,22 @@
+"""The work that flytekit's entrypoint does for one execution, in a process that has imported everything already.
+
+Peers run it in their workers, literal map in, literal map out; the service does the same and more.
+"""
+
+import os
+import tempfile
+
+from flyteidl.core import literals_pb2
+from flytekit.bin.entrypoint import setup_execution
+from flytekit.models.literals import LiteralMap
+
+from flytewarm_examples.arithmetic import add
+
+_RAW_PREFIX = os.path.join(tempfile.gettempdir(), "raw")
+
+
+def execute(inputs: bytes) -> bytes:
+    """Runs add on a serialized literal map, and returns its outputs as one."""
+    with setup_execution(raw_output_data_prefix=_RAW_PREFIX) as context:
+        outputs = add.dispatch_execute(context, LiteralMap.from_flyte_idl(literals_pb2.LiteralMap.FromString(inputs)))
+    return bytes(outputs.to_flyte_idl().SerializeToString(deterministic=True))

@@ -1,0 +1,1 @@
+"""Tasks as people write them: nothing in them knows about flytewarm."""

@@ -1,0 +1,1 @@
+"""Code that comes with a request: fetched, checked, unpacked."""

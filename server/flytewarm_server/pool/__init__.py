@@ -1,0 +1,1 @@
+"""Environments, zygotes and workers, and the matching of work to workers."""

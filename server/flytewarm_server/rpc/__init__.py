@@ -1,0 +1,1 @@
+"""Request bytes in, event stream out: validation, statuses, services."""

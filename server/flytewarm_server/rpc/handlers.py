@@ -1,0 +1,124 @@
+"""Services from their descriptors: every handler decodes safely, answers with statuses, and never leaks a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import grpc
+import structlog
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from flytewarm_server.rpc.refusals import Refusals
+from flytewarm_server.rpc.status import CallError, Violation, invalid, unimplemented
+
+_log = structlog.get_logger(__name__)
+_Context = Any  # grpc.aio.ServicerContext
+_MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_ServiceHandler: TypeAlias = "grpc.GenericRpcHandler[Any, Any]"
+_Unary = Callable[[Any, _Context], Awaitable[Message]]
+_End = Callable[[_Context, CallError], Awaitable[None]]
+_Stream = Callable[[Any, _Context], AsyncGenerator[Message, None]]
+
+
+def service_handler(
+    service: ServiceDescriptor, messages: ModuleType, servicer: object, refusals: Refusals
+) -> grpc.GenericRpcHandler[Any, Any]:
+    """Serves each method of `service` by the method of `servicer` with its name; methods it lacks are UNIMPLEMENTED.
+
+    `messages` is the generated module with the service's messages. A method raises CallError for a status, of which
+    `refusals` take note.
+    """
+    handlers = {method.name: _method_handler(method, messages, servicer, refusals) for method in service.methods}
+    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+
+
+def _method_handler(
+    method: MethodDescriptor, messages: ModuleType, servicer: object, refusals: Refusals
+) -> _MethodHandler:
+    behaviour = getattr(servicer, method.name, None) or _missing(method)
+    decode = _decoder(getattr(messages, method.input_type.name))
+    encode = _encode
+    end = partial(_abort, refusals, method.name)
+    if method.client_streaming:
+        return grpc.stream_stream_rpc_method_handler(_guard_stream(behaviour, end), decode, encode)
+    if method.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(_guard_stream(behaviour, end), decode, encode)
+    return grpc.unary_unary_rpc_method_handler(_guard_unary(behaviour, end), decode, encode)
+
+
+def _missing(method: MethodDescriptor) -> Any:
+    async def unary(_request: Any, _context: _Context) -> Message:
+        raise unimplemented(method.full_name)
+
+    async def stream(_request: Any, _context: _Context) -> AsyncGenerator[Message, None]:
+        raise unimplemented(method.full_name)
+        yield  # makes this a generator, as streaming behaviours are
+
+    return stream if method.server_streaming else unary
+
+
+def _decoder(message_class: type[Message]) -> Callable[[bytes], Message | CallError]:
+    """gRPC answers INTERNAL when a decoder raises; so the fault is handed on as a value."""
+
+    def decode(data: bytes) -> Message | CallError:
+        try:
+            return message_class.FromString(data)
+        except DecodeError as error:
+            name = message_class.DESCRIPTOR.full_name
+            return invalid([Violation("request", f"{len(data)} bytes are not a {name}: {error}")])
+
+    return decode
+
+
+def _encode(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _guard_unary(behaviour: _Unary, end: _End) -> _Unary:
+    async def guarded(request: Any, context: _Context) -> Message:
+        try:
+            return await behaviour(_decoded(request), context)
+        except CallError as error:
+            await end(context, error)
+        except Exception as error:  # noqa: BLE001  # the boundary: our own faults are INTERNAL
+            await end(context, internal(error))
+        raise AssertionError("abort does not return")
+
+    return guarded
+
+
+def _guard_stream(behaviour: _Stream, end: _End) -> Callable[[Any, _Context], Awaitable[None]]:
+    # Writes by itself: gRPC would go through one more generator for each message.
+    async def guarded(request: Any, context: _Context) -> None:
+        try:
+            async with contextlib.aclosing(behaviour(_decoded(request), context)) as responses:
+                async for response in responses:
+                    await context.write(response)
+        except CallError as error:
+            await end(context, error)
+        except Exception as error:  # noqa: BLE001  # the boundary: our own faults are INTERNAL
+            await end(context, internal(error))
+
+    return guarded
+
+
+def _decoded(request: Any) -> Any:
+    if isinstance(request, CallError):
+        raise request
+    return request
+
+
+def internal(error: Exception) -> CallError:
+    """INTERNAL for a fault of ours, which goes to the log."""
+    _log.error("a handler failed", exc_info=error)
+    return CallError(grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the service; its log has the details")
+
+
+async def _abort(refusals: Refusals, method: str, context: _Context, error: CallError) -> None:
+    refusals.note(method, error, context)
+    await context.abort(error.code, error.message, error.trailing_metadata())

@@ -1,0 +1,1 @@
+"""What keeps strangers out: certificates, tokens, and what requests may name."""

@@ -1,0 +1,92 @@
+"""fsspec's state in a process: what an execution leaves in it, and what it reads from environment variables.
+
+fsspec keeps file systems for the life of a process: with their listings, the credentials that they found, the files of
+memory:// and the implementations that were registered. An execution must find what a new process finds; but a client
+of an object store costs more than a small task, so those that flytekit would make again alike are kept, connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import fsspec.asyn
+import fsspec.config
+from fsspec import AbstractFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry, known_implementations
+
+# A task may make clients with ever new settings. More than these, and all are dropped.
+_MOST_KEPT = 8
+_TABLES: tuple[dict[str, Any], ...] = (MemoryFileSystem.store, _registry, known_implementations)
+
+
+class FileSystems:
+    """A snapshot, and the way back to it after each execution."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """`loop` is the one on which flytekit's coroutines run: what lives on other loops is not kept."""
+        self._loop = loop
+        self._directories = list(MemoryFileSystem.pseudo_dirs)
+        self._kept = self.read()
+
+    def read(self) -> list[dict[str, Any]]:
+        """The present files of memory:// and implementations."""
+        return [dict(table) for table in _TABLES]
+
+    def adopt(self, before: list[dict[str, Any]]) -> None:
+        """Keeps what has come since: an imported module is not imported again."""
+        for kept, now, earlier in zip(self._kept, _TABLES, before, strict=True):
+            kept.update({name: value for name, value in now.items() if earlier.get(name) is not value})
+
+    def restore(self) -> None:
+        """Forgets what the execution left."""
+        MemoryFileSystem.pseudo_dirs[:] = self._directories
+        for table, kept in zip(_TABLES, self._kept, strict=True):
+            table.clear()
+            table.update(kept)
+        self._drop_instances()
+
+    def _drop_instances(self) -> None:
+        kept = 0
+        for cls in _classes(AbstractFileSystem):
+            for token, instance in list(cls._cache.items()):
+                if self._is_kept(instance):
+                    kept += 1
+                    instance.invalidate_cache()
+                else:
+                    del cls._cache[token]
+        if kept > _MOST_KEPT:
+            forget_instances()
+
+    def _is_kept(self, instance: Any) -> bool:
+        """Clients of object stores, on the loops that go on after the execution."""
+        if not instance.async_impl:
+            return False
+        if instance.asynchronous:
+            return instance.storage_options.get("loop") is self._loop
+        return instance._loop is not None and instance._loop is fsspec.asyn.loop[0]
+
+
+def read_environment() -> None:
+    """Reads fsspec's variables and files again, as its import does, and forgets file systems made with others.
+
+    Botocore and its like read credentials, endpoints and proxies from variables when a client is made.
+    """
+    fsspec.config.conf.clear()
+    fsspec.config.set_conf_files(fsspec.config.conf_dir, fsspec.config.conf)
+    fsspec.config.set_conf_env(fsspec.config.conf)
+    forget_instances()
+
+
+def forget_instances() -> None:
+    """Drops every file system that fsspec keeps; what still uses one goes on using it."""
+    for cls in _classes(AbstractFileSystem):
+        cls._cache.clear()
+
+
+def _classes(cls: Any) -> Iterator[Any]:
+    yield cls
+    for below in cls.__subclasses__():
+        yield from _classes(below)

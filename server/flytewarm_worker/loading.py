@@ -1,0 +1,69 @@
+"""What interpreters import, and how: flytekit, then an environment's code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Iterable, Iterator
+
+from flytewarm_api.worker import processes
+from flytewarm_api.worker.v1 import frames_pb2
+from flytewarm_worker.broken import BrokenEnvironmentError
+
+
+def load_base() -> None:
+    """Imports flytekit in an interpreter that was just exec'd."""
+    # A console script has its own directory first on sys.path, not the working directory.
+    sys.path[0] = os.path.dirname(sys.executable)
+    processes.become_subreaper()
+    # Collections while importing would touch, and so unshare, pages for nothing.
+    gc.disable()
+    from flytewarm_worker import worker
+
+    worker.preload()
+
+
+def load_environment(command: frames_pb2.ForkEnvironment) -> None:
+    """Imports an environment's code in this process. Raises BrokenEnvironmentError."""
+    from flytewarm_worker import worker
+
+    os.environ.update(command.env)
+    _put_first(command.import_dirs)
+    os.chdir(command.app_dir)
+    # As the entrypoint does with its working directory.
+    if all(os.path.realpath(entry) != os.path.realpath(command.app_dir) for entry in sys.path):
+        sys.path.append(command.app_dir)
+    worker.preload_environment(command.preload_modules)
+
+
+def _put_first(directories: Iterable[str]) -> None:
+    """Has modules imported from these directories before all others, as PYTHONPATH does, and in the task's own
+    processes, too. Raises BrokenEnvironmentError for modules that this process has imported from elsewhere."""
+    for directory in directories:
+        for module in _modules_in(directory):
+            if module in sys.modules:
+                raise BrokenEnvironmentError(
+                    f"the code has a module {module} of its own, in place of one that flytekit has imported already"
+                )
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    # After the directory of the program and what PYTHONPATH had before.
+    place = 1 + len(given)
+    sys.path[place:place] = directories
+    if directories:
+        os.environ["PYTHONPATH"] = os.pathsep.join([*given, *directories])
+
+
+def _modules_in(directory: str) -> Iterator[str]:
+    """Names of the top-level modules in a directory. A directory without __init__.py does not hide a module."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            name, _, suffix = entry.name.partition(".")
+            if suffix in ("py", "so") or suffix.endswith(".so") or os.path.exists(f"{entry.path}/__init__.py"):
+                yield name
+
+
+def freeze() -> None:
+    """Has the collector leave alone what is there now: it stays, and is to stay shared where it is."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,160 @@
+"""dispatch_execute without its detours, for what most tasks are: plain functions of simple values.
+
+flytekit makes a coroutine of each conversion and runs them on an event loop, also where there is nothing to wait for:
+that takes longer than all the rest of a small execution. Here the same transformers are called one after the other.
+Whatever is not fully covered goes flytekit's own way: other tasks, types and versions of flytekit, values that do not
+fit, decks, metadata of outputs, detailed logs. What a task can see is the same: its context, and the timeline's entries
+in their order.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import logging
+import time
+import traceback
+from typing import Any
+
+from flytekit.core import base_task
+from flytekit.core.base_task import PythonTask
+from flytekit.core.context_manager import ExecutionParameters, FlyteContext
+from flytekit.core.python_function_task import PythonFunctionTask
+from flytekit.core.type_engine import SimpleTransformer
+from flytekit.exceptions.system import (
+    FlyteDownloadDataException,
+    FlyteNonRecoverableSystemException,
+    FlyteUploadDataException,
+)
+from flytekit.exceptions.user import FlyteUserRuntimeException
+from flytekit.loggers import logger
+from flytekit.models.dynamic_job import DynamicJobSpec
+from flytekit.models.literals import LiteralMap
+from flytekit.utils.asyn import run_sync
+
+from flytewarm_worker import flytekit_private
+from flytewarm_worker.contexts import entered
+from flytewarm_worker.originals import METHODS, originals
+
+_SIMPLE = frozenset({int, float, bool, str, datetime.datetime, datetime.timedelta, datetime.date})
+_ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
+
+
+class _Timed:
+    """An entry of the timeline, begun now; flytekit's timeit."""
+
+    __slots__ = ("_cpu", "_name", "_start", "_wall")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._start = datetime.datetime.now(datetime.timezone.utc)
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def end(self, parameters: ExecutionParameters) -> None:
+        """Adds it to the timeline."""
+        parameters.timeline_deck.append_time_info(
+            {
+                "Name": self._name,
+                "Start": self._start,
+                "Finish": datetime.datetime.now(datetime.timezone.utc),
+                "WallTime": time.perf_counter() - self._wall,
+                "ProcessTime": time.process_time() - self._cpu,
+            }
+        )
+
+
+def dispatch(context: FlyteContext, task: Any, inputs: LiteralMap) -> Any:
+    """Returns and raises what task.dispatch_execute(context, inputs) does."""
+    outer, inner = _Timed("Translate literal to python value"), _Timed("AsyncTranslate literal to python value")
+    arguments = _arguments(context, task, inputs) if _is_plain(task) else None
+    if arguments is None:
+        return task.dispatch_execute(context, inputs)
+    inner.end(context.user_space_params)
+    outer.end(context.user_space_params)
+    state = copy.copy(context.execution_state)
+    with entered(context.with_execution_state(state).build(), _ORIGIN) as own:
+        value = _call(own, task, arguments)
+        return value if isinstance(value, (LiteralMap, DynamicJobSpec)) else _outputs(own, task, value)
+
+
+def _is_plain(task: Any) -> bool:
+    return (
+        type(task) is PythonFunctionTask
+        and task.execution_mode is PythonFunctionTask.ExecutionBehavior.DEFAULT
+        and not flytekit_private.writes_deck(task)
+        and METHODS.isdisjoint(vars(task))
+        and not logger.isEnabledFor(logging.INFO)
+        and originals().are_in_place()
+    )
+
+
+def _arguments(context: FlyteContext, task: PythonTask, inputs: LiteralMap) -> dict[str, Any] | None:
+    """The arguments of the task; None when flytekit has to make them, or to tell why it cannot."""
+    types = task.python_interface.inputs
+    arguments = {}
+    for name, literal in inputs.literals.items():
+        expected = types.get(name)
+        transformer = _transformer(expected)
+        if transformer is None or literal.offloaded_metadata:
+            return None
+        try:
+            arguments[name] = transformer.to_python_value(context, literal, expected)
+        except Exception:  # noqa: BLE001  # flytekit raises it again, in its own words
+            return None
+    return arguments
+
+
+def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) -> Any:
+    timed = _Timed("Execute user level code")
+    try:
+        return task.execute(**arguments)
+    except Exception as error:
+        raise FlyteUserRuntimeException(error) from error
+    finally:
+        timed.end(context.user_space_params)
+
+
+def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
+    timed = _Timed("dispatch execute")
+    try:
+        if (literals := _simple_outputs(context, task, value)) is not None:
+            return literals
+        # The second one of the pair is for decks.
+        return run_sync(task._output_to_literal_map, value, context)[0]
+    except (FlyteUploadDataException, FlyteDownloadDataException):
+        raise
+    except Exception as error:
+        raise FlyteNonRecoverableSystemException(error) from error
+    finally:
+        timed.end(context.user_space_params)
+
+
+def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap | None:
+    """The outputs; None when flytekit has to convert them, or to tell why it cannot."""
+    timed = _Timed("Translate the output to literals")
+    variables, declared = task.interface.outputs, task.python_interface
+    values = (value,) if len(variables) == 1 else value if variables else ()
+    if declared.output_tuple_name or not isinstance(values, tuple) or len(values) != len(variables):
+        return None
+    if context.output_metadata_tracker.output_metadata:
+        return None
+    literals = {}
+    for (name, variable), one in zip(variables.items(), values, strict=True):
+        expected = declared.outputs[name]
+        transformer = _transformer(expected)
+        if transformer is None or type(one) is not expected:
+            return None
+        try:
+            literals[name] = transformer.to_literal(context, one, expected, variable.type)
+        except Exception:  # noqa: BLE001  # as above
+            return None
+    timed.end(context.user_space_params)
+    return LiteralMap(literals=literals)
+
+
+def _transformer(expected: Any) -> SimpleTransformer[Any] | None:
+    """What converts values of a type, if that is a simple one."""
+    if type(expected) is not type or expected not in _SIMPLE:
+        return None
+    found = flytekit_private.transformers().get(expected)
+    return found if type(found) is SimpleTransformer else None

@@ -1,0 +1,119 @@
+"""An execution's own directory: made ahead of it, entered for it, emptied and renamed for the next.
+
+tmp/              TMPDIR: a temporary file left behind would outlive the task elsewhere
+work/             the working directory, with copies of the small files of the environment's code directory and links
+                  to its other entries, so that relative paths find what they find in a container, while a file written
+                  there is this execution's own
+local_flytekit/   flytekit's: the execution's working_dir with its engine_dir, and what flytekit adds
+sandbox/          flytekit's outside of the execution's context, as in threads of the task; has the task's
+                  current_context().working_directory, which the entrypoint makes there, too
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flytewarm_api.worker.trees import remove_tree
+from flytewarm_worker.contents import Contents, Tree, contents_of, now_ns
+from flytewarm_worker.process_state import name_main_module
+from flytewarm_worker.variables import set_variables
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Paths of one execution's directories, all of which exist."""
+
+    root: str
+    # current_context().working_directory.
+    user: str
+
+    @property
+    def tmp(self) -> str:
+        """TMPDIR."""
+        return f"{self.root}/tmp"
+
+    @property
+    def outside(self) -> str:
+        """Where flytekit has its local files outside of the execution's context, in a directory local_flytekit."""
+        return f"{self.root}/sandbox"
+
+    @property
+    def work(self) -> str:
+        """The working directory of the process."""
+        return f"{self.root}/work"
+
+
+class Sandboxes:
+    """The sandboxes of one worker, one after the other, each with a path of its own.
+
+    Seven directories made and deleted cost more than a small task runs: so one that a task left as it was is renamed.
+    """
+
+    def __init__(self, parent: Path, app_dir: str) -> None:
+        """`parent` is the worker's own directory. Raises OSError when no directory can be made in it."""
+        self._parent = parent
+        self._app_dir = app_dir
+        self._count = 0
+        # flytekit gives it a random name; so do we, once.
+        self._user = uuid.uuid4().hex
+        self._next = self._make()
+
+    @contextlib.contextmanager
+    def enter(self, environment: Mapping[str, str], argv: Sequence[str]) -> Iterator[Sandbox]:
+        """Sets directory, environment variables and, if given, sys.argv of an execution.
+
+        ProcessState.restore puts them back, not this: the outcome is sent first. Then call replace().
+        """
+        sandbox = self._next
+        tempfile.tempdir = sandbox.tmp
+        set_variables({**environment, "TMPDIR": sandbox.tmp})
+        os.chdir(sandbox.work)
+        # As the entrypoint appends its working directory.
+        sys.path.append(sandbox.work)
+        if argv:
+            script = os.path.join(os.path.dirname(sys.executable), os.path.basename(argv[0]))
+            sys.argv[:] = [script, *argv[1:]]
+            sys.orig_argv[:] = [sys.executable, *sys.argv]
+            name_main_module(script)
+        self._started_ns = now_ns()
+        yield sandbox
+
+    def replace(self) -> str:
+        """Deletes what the execution left and prepares the next sandbox. Returns why that failed, or nothing."""
+        try:
+            root = self._next.root
+            if os.path.islink(root):
+                return "the sandbox could not be replaced: a link is in its place"
+            if os.path.isdir(root) and self._tree.restore(root, self._contents(), self._started_ns):
+                self._next = self._named()
+                os.rename(root, self._next.root)
+            else:
+                remove_tree(root)
+                self._next = self._make()
+        except OSError as error:
+            return f"the sandbox could not be replaced: {error}"
+        return ""
+
+    def _named(self) -> Sandbox:
+        self._count += 1
+        root = f"{self._parent}/{self._count}"
+        return Sandbox(root, user=f"{root}/sandbox/local_flytekit/{self._user}")
+
+    def _make(self) -> Sandbox:
+        sandbox = self._named()
+        self._tree = Tree(sandbox.root, self._contents())
+        self._started_ns = now_ns()
+        return sandbox
+
+    def _contents(self) -> Contents:
+        # Both states have an engine_dir: the execution's, and that of flytekit's outermost context.
+        outside: Contents = {"local_flytekit": {"engine_dir": {}, self._user: {}}}
+        work = contents_of(self._app_dir)
+        return {"tmp": {}, "work": work, "local_flytekit": {"engine_dir": {}}, "sandbox": outside}

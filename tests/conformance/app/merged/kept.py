@@ -1,0 +1,3 @@
+"""A module of the image that no distribution replaces."""
+
+ORIGIN = "image"

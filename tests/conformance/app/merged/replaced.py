@@ -1,0 +1,3 @@
+"""A module of the image that a distribution replaces."""
+
+ORIGIN = "image"

@@ -1,0 +1,1 @@
+"""Runs one task cold and warm, and compares what is left behind."""

@@ -1,0 +1,39 @@
+"""What holds for every test: temporary files go where they are removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import grpc
+import pytest
+
+# Tests fork this process while gRPC's threads live in it; its own handlers of a fork would hang then, and the children
+# do not call it. Said before it starts, and not to the processes that tests start.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+grpc.insecure_channel("unix:/nowhere").close()
+del os.environ["GRPC_ENABLE_FORK_SUPPORT"]
+
+# flytekit makes directories when it is imported, here and in every cold pyflyte-execute, and leaves them.
+_TEMPORARY = tempfile.mkdtemp(prefix="fw-tests-")
+os.environ["TMPDIR"] = tempfile.tempdir = _TEMPORARY
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --every, for tests/conformance, and --full, for tests/faults: pytest reads options from this file alone."""
+    parser.addoption(
+        "--every", type=int, default=1, metavar="N", help="run one conformance case of N, and the first of each file"
+    )
+    parser.addoption("--full", action="store_true", help="run load, soak and fuzzing in full length, for minutes")
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether load, soak and fuzzing run in full length."""
+    return bool(pytestconfig.getoption("--full"))
+
+
+def pytest_unconfigure() -> None:
+    """Leaves nothing behind."""
+    shutil.rmtree(_TEMPORARY, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""What the rounds of a benchmark amount to."""
+
+from __future__ import annotations
+
+import pytest
+
+from comparison import Comparison, Measured, Memory, Throughput
+from goals import goals
+from summary import spread, summarize
+from timings import Percentiles
+
+
+def _measured(p50: float, rate: float = 100.0) -> Measured:
+    return Measured(Percentiles(p50, p50, p50), {8: Throughput(rate, system_cpu_s=1.0, client_cpu_s=0.5)})
+
+
+def _round(floor: float, ours: float, loky: float) -> dict[str, Measured]:
+    return {
+        "echo stream unix": _measured(floor, 1000),
+        "ExecuteTask unix": _measured(ours, 150),
+        "loky": _measured(loky, 300),
+        "Ray actors": _measured(9.0, 200),
+    }
+
+
+def test_spread_leaves_out_what_is_missing() -> None:
+    assert spread([3.0, None, 1.0, 2.0]) == {"median": 2.0, "low": 1.0, "high": 3.0}
+    assert spread([None]) is None
+
+
+def test_ratios_are_made_within_rounds() -> None:
+    # In the second round everything took four times as long: the ratios stay the same.
+    made = Comparison(rounds=[_round(1, 3, 2), _round(4, 12, 8)], memory=[{}, {}])
+    found = summarize(made)["targets"]["ExecuteTask unix"]
+    assert found["to_floor"] == {"median": 3.0, "low": 3.0, "high": 3.0}
+    assert found["to_best_peer"]["median"] == 1.5
+    assert found["ms"]["p50"] == {"median": 7.5, "low": 3.0, "high": 12.0}
+
+
+def test_the_best_peer_is_the_best_of_each_kind() -> None:
+    made = Comparison(rounds=[_round(1, 3, 2)], memory=[{}])
+    throughput = summarize(made)["targets"]["ExecuteTask unix"]["throughput"]["8"]
+    assert throughput["to_best_peer"]["median"] == 0.5
+    assert throughput["to_floor"]["median"] == pytest.approx(0.15)
+    assert throughput["cpu_s_per_1000"]["all"]["median"] == 1.5
+
+
+def test_what_failed_in_a_round_counts_in_the_others() -> None:
+    second = _round(1, 5, 2)
+    del second["ExecuteTask unix"]
+    made = Comparison(rounds=[_round(1, 3, 2), second], memory=[{}, {}], left_out={"ExecuteTask unix": "round 2"})
+    summary = summarize(made)
+    assert summary["targets"]["ExecuteTask unix"]["to_floor"]["median"] == 3.0
+    assert summary["left_out"] == {"ExecuteTask unix": "round 2"}
+
+
+def test_memory_is_told_by_worker() -> None:
+    made = Comparison(rounds=[{}], memory=[{"over_grpc": Memory([10, 20], 7), "loky_pool": Memory([30, 30], 1)}])
+    found = summarize(made)["memory"]
+    assert found["flytewarm"]["worker_bytes"]["median"] == 15
+    assert found["flytewarm"]["to_best_peer"]["median"] == 0.5
+    assert found["loky"]["rest_bytes"]["median"] == 1
+
+
+def test_goals_tell_what_was_met_and_what_was_not_measured() -> None:
+    made = Comparison(rounds=[_round(1, 3, 2)], memory=[{}])
+    document = {"comparison": summarize(made), "figures": {"memory": {"server": {"unit": "MB", "median": 40.0}}}}
+    rows = {text: (measured, told) for text, _, measured, told in (goal.row() for goal in goals(document))}
+    assert rows["ExecuteTask, p50 to a server-stream echo"] == ("3", "short of it")
+    assert rows["server process, MB"] == ("40", "met")
+    assert rows["ExecuteTasks to loky, throughput"] == ("", "not measured")

@@ -1,0 +1,229 @@
+"""JSON inputs become literals from which flytekit makes the task's own values."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated, Any, Optional, Union
+
+import pytest
+from flytekit import task
+from flytekit.core.context_manager import FlyteContext
+from flytekit.core.type_engine import TypeEngine
+from flytekit.types.directory import FlyteDirectory
+from flytekit.types.file import FlyteFile
+from flytekit.types.structured import StructuredDataset
+
+from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json
+
+UTC = datetime.timezone.utc
+
+
+class Colour(Enum):
+    """An enumeration for the tests."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass
+class Leaf:
+    """A part of Tree."""
+
+    name: str
+    size: Optional[float] = None  # noqa: UP045
+
+
+@dataclass
+class Tree:
+    """A nested dataclass for the tests."""
+
+    leaves: list[Leaf]
+    counts: dict[str, int] = field(default_factory=dict)
+    colour: Colour = Colour.RED
+
+
+def _task(python_type: Any) -> Any:
+    def takes(value: Any) -> None: ...
+
+    takes.__annotations__["value"] = python_type
+    return task(takes)
+
+
+def _value(context: FlyteContext, python_type: Any, value: Any) -> Any:
+    """What the task gets."""
+    literal_map = literals_from_json(context, _task(python_type), json.dumps({"value": value}))
+    return TypeEngine.to_python_value(context, literal_map.literals["value"], python_type)
+
+
+VALUES: list[tuple[Any, Any, Any]] = [
+    (int, 3, 3),
+    (int, -(2**63), -(2**63)),
+    (int, 2.0, 2),
+    (float, 1.5, 1.5),
+    (float, 2, 2.0),
+    (str, "é\U0001f600", "é\U0001f600"),
+    (str, "", ""),
+    (bool, False, False),
+    (bool, True, True),
+    (datetime.datetime, "2024-02-29T01:02:03.000004Z", datetime.datetime(2024, 2, 29, 1, 2, 3, 4, tzinfo=UTC)),
+    (datetime.datetime, "2024-01-01T00:00:00+02:00", datetime.datetime(2023, 12, 31, 22, tzinfo=UTC)),
+    (datetime.datetime, "2024-01-01T00:00:00", datetime.datetime(2024, 1, 1, tzinfo=UTC)),
+    (datetime.date, "2024-02-29", datetime.date(2024, 2, 29)),
+    (datetime.date, "2024-02-29T23:00:00Z", datetime.date(2024, 2, 29)),
+    (datetime.timedelta, 1.5, datetime.timedelta(seconds=1.5)),
+    (datetime.timedelta, -60, datetime.timedelta(minutes=-1)),
+    (Colour, "blue", Colour.BLUE),
+    (list[int], [1, 2], [1, 2]),
+    (list[int], [], []),
+    (list[list[str]], [["a"], []], [["a"], []]),
+    (dict[str, float], {"a": 1, "b": 2.5}, {"a": 1.0, "b": 2.5}),
+    (dict[str, list[int]], {"a": [1], "": []}, {"a": [1], "": []}),
+    (list[dict[str, datetime.date]], [{"d": "2024-01-01"}], [{"d": datetime.date(2024, 1, 1)}]),
+    (list[Colour], ["red", "blue"], [Colour.RED, Colour.BLUE]),
+    (dict, {"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}),
+    (dict[int, str], {"1": "a"}, {1: "a"}),
+    (Leaf, {"name": "x"}, Leaf("x")),
+    (
+        Tree,
+        {"leaves": [{"name": "x", "size": 2.5}], "counts": {"a": 1}, "colour": "blue"},
+        Tree([Leaf("x", 2.5)], {"a": 1}, Colour.BLUE),
+    ),
+    (list[Leaf], [{"name": "x"}, {"name": "y", "size": 1.0}], [Leaf("x"), Leaf("y", 1.0)]),
+    (Optional[int], None, None),  # noqa: UP045
+    (int | None, 5, 5),
+    (int | None, 5, 5),
+    (list[int | None], [1, None], [1, None]),
+    (Union[int, str], 7, 7),  # noqa: UP007
+    (int | str, "7", "7"),
+    (int | float, 1.5, 1.5),
+    (bool | int, True, True),
+    (str | list[int], [1], [1]),
+    (int | Leaf, {"name": "x"}, Leaf("x")),
+    (Annotated[int, "note"], 3, 3),
+    (Annotated[list[int], "note"], [1], [1]),
+    (Annotated[dict[str, int], "note"], {"a": 1}, {"a": 1}),
+    (Annotated[int | None, "note"], 3, 3),
+    (Annotated[datetime.date, "note"], "2024-01-01", datetime.date(2024, 1, 1)),
+    (list[Annotated[datetime.date, "note"]], ["2024-01-01"], [datetime.date(2024, 1, 1)]),
+]
+
+
+@pytest.mark.parametrize(("python_type", "value", "expected"), VALUES, ids=lambda value: str(value)[:40])
+def test_the_task_gets_the_value(context: FlyteContext, python_type: Any, value: Any, expected: Any) -> None:
+    got = _value(context, python_type, value)
+    assert got == expected
+    assert type(got) is type(expected)
+
+
+@pytest.mark.parametrize(("python_type", "value", "expected"), VALUES, ids=lambda value: str(value)[:40])
+def test_what_comes_back_as_json_can_be_given_again(
+    context: FlyteContext, python_type: Any, value: Any, expected: Any
+) -> None:
+    literal_map = literals_from_json(context, _task(python_type), json.dumps({"value": value}))
+    again = json.loads(json_from_literals(literal_map.to_flyte_idl()))["value"]
+    assert _value(context, python_type, again) == expected
+
+
+@pytest.mark.parametrize("value", ["s3://bucket/a.txt", {"uri": "s3://bucket/a.txt"}])
+def test_files_are_given_by_uri_and_not_fetched(context: FlyteContext, value: Any) -> None:
+    assert _value(context, FlyteFile, value).remote_source == "s3://bucket/a.txt"
+    assert _value(context, FlyteFile["txt"], value).remote_source == "s3://bucket/a.txt"
+    assert _value(context, list[FlyteFile], [value])[0].remote_source == "s3://bucket/a.txt"
+    assert _value(context, FlyteFile | None, value).remote_source == "s3://bucket/a.txt"
+    assert _value(context, FlyteDirectory, value).remote_source == "s3://bucket/a.txt"
+    dataset = _value(context, StructuredDataset, value)
+    assert dataset.literal.uri == "s3://bucket/a.txt"
+    assert dataset.literal.metadata.structured_dataset_type.format == "parquet"
+
+
+BAD: list[tuple[Any, Any, str]] = [
+    (int, "3", 'expected an integer, got "3"'),
+    (int, 1.5, "expected an integer, got 1.5"),
+    (int, True, "expected an integer, got true"),
+    (int, None, "expected an integer, got null"),
+    (int, 2**63, "expected an integer of 64 bits"),
+    (int, 1e300, "expected an integer of 64 bits"),
+    (float, "1", "expected a number"),
+    (float, True, "expected a number"),
+    (str, 1, "expected str, got 1"),
+    (str, "\ud800", "surrogates not allowed"),
+    (bool, 1, "expected bool, got 1"),
+    (datetime.datetime, 5, "expected a date and time as RFC 3339, got 5"),
+    (datetime.datetime, "yesterday", "yesterday"),
+    (datetime.date, "2024-01-02 or so", "2024-01-02 or so"),
+    (datetime.timedelta, "1 s", "expected a number"),
+    (datetime.timedelta, 1e300, "too large"),
+    (Colour, "green", '"green" is not one of'),
+    (list[int], {"a": 1}, "expected an array"),
+    (list[int], [1, "x"], 'expected an integer, got "x"'),
+    (dict[str, int], [1], "expected an object"),
+    (dict[str, int], {"a": "x"}, "expected an integer"),
+    (int | None, "x", "no variant of"),
+    (int | str, [1], "no variant of"),
+    (FlyteFile, 5, "expected a URI"),
+    (FlyteFile, "", "expected a URI"),
+    (FlyteDirectory, {"path": "x"}, "expected a URI"),
+    (StructuredDataset, ["x"], "expected a URI"),
+    (str, ["x" * 1000], "xxx..."),
+]
+
+
+@pytest.mark.parametrize(("python_type", "value", "message"), BAD, ids=lambda value: str(value)[:40])
+def test_a_wrong_value_is_told_with_its_input(
+    context: FlyteContext, python_type: Any, value: Any, message: str
+) -> None:
+    with pytest.raises(JsonInputError) as refusal:
+        _value(context, python_type, value)
+    assert str(refusal.value).startswith("input 'value': ")
+    assert message in str(refusal.value)
+    assert len(str(refusal.value)) < 400
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_not_finite_are_no_integers(context: FlyteContext, value: str) -> None:
+    with pytest.raises(JsonInputError, match="input 'value': "):
+        literals_from_json(context, _task(int), f'{{"value": {value}}}')
+
+
+@task
+def with_defaults(
+    required: int,
+    text: str = "default",
+    zero: int = 0,
+    nothing: Optional[str] = None,  # noqa: UP045
+    colour: Colour = Colour.BLUE,
+) -> None:
+    """Has inputs with and without defaults."""
+
+
+def test_what_is_left_out_takes_its_default(context: FlyteContext) -> None:
+    literal_map = literals_from_json(context, with_defaults, '{"required": 1}')
+    values = {
+        name: TypeEngine.to_python_value(context, literal_map.literals[name], python_type)
+        for name, python_type in with_defaults.python_interface.inputs.items()
+    }
+    assert values == {"required": 1, "text": "default", "zero": 0, "nothing": None, "colour": Colour.BLUE}
+
+
+def test_what_is_given_replaces_the_default(context: FlyteContext) -> None:
+    literal_map = literals_from_json(context, with_defaults, '{"required": 1, "text": "", "nothing": "x"}')
+    assert json.loads(json_from_literals(literal_map.to_flyte_idl())) == {
+        "required": 1,
+        "text": "",
+        "zero": 0,
+        "nothing": "x",
+        "colour": "blue",
+    }
+
+
+def test_a_missing_input_is_named(context: FlyteContext) -> None:
+    with pytest.raises(JsonInputError, match=r"input 'required' .* is missing; .*with_defaults has no default"):
+        literals_from_json(context, with_defaults, '{"text": "x"}')
+
+
+def test_unknown_inputs_are_named(context: FlyteContext) -> None:
+    with pytest.raises(JsonInputError, match=r"unknown inputs \['other', 'txet'\]; .*with_defaults takes \['colour', "):
+        literals_from_json(context, with_defaults, '{"required": 1, "txet": "x", "other": 2}')

@@ -1,0 +1,214 @@
+"""The quick way through a task returns, raises and leaves what flytekit's own way does."""
+
+import datetime
+import logging
+import tempfile
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import pytest
+from flytekit import task
+from flytekit.core.base_task import PythonTask
+from flytekit.core.context_manager import (
+    ExecutionParameters,
+    ExecutionState,
+    FlyteContext,
+    FlyteContextManager,
+    OutputMetadataTracker,
+)
+from flytekit.core.type_engine import TypeEngine
+from flytekit.loggers import logger
+from flytekit.models.literals import Literal, LiteralMap
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flytewarm_worker import originals, quick_dispatch
+
+
+class Named(NamedTuple):
+    first: int
+    second: str
+
+
+class Single(NamedTuple):
+    only: int
+
+
+_VALUES: dict[type, st.SearchStrategy[Any]] = {
+    int: st.integers(),
+    float: st.floats(),
+    bool: st.booleans(),
+    str: st.text(),
+    datetime.datetime: st.datetimes(timezones=st.just(datetime.timezone.utc)),
+    datetime.timedelta: st.timedeltas(),
+    datetime.date: st.dates(),
+    list: st.lists(st.integers()),
+    type(None): st.none(),
+}
+_ANY = st.one_of(*_VALUES.values())
+
+
+def _returns(python_type: Any) -> PythonTask:
+    """A task that returns what it is given, whatever that is."""
+
+    @task
+    def same(value: python_type, other: str = "") -> python_type:  # type: ignore[valid-type]
+        return _RETURNED.pop() if _RETURNED else value
+
+    return same
+
+
+# What a task of _returns returns in place of its input.
+_RETURNED: list[Any] = []
+_TASKS = {kind: _returns(list[int] if kind is list else kind) for kind in _VALUES if kind is not type(None)}
+
+
+@task
+def two(value: int) -> tuple[int, str]:
+    return _RETURNED[0] if _RETURNED else (value, str(value))  # type: ignore[no-any-return]
+
+
+@task
+def named(value: int) -> Named:
+    return Named(value, str(value))
+
+
+@task
+def single(value: int) -> Single:
+    return Single(value)
+
+
+@task
+def nothing(value: int) -> None: ...
+
+
+@task
+def no_inputs() -> int:
+    return 42
+
+
+@task
+def raises(value: int) -> int:
+    return value // 0
+
+
+@task
+def annotated(value: Annotated[int, "of the user"]) -> Annotated[int, "of the user"]:
+    return value + 1
+
+
+@task(enable_deck=True)
+def with_deck(value: int) -> int:
+    return value
+
+
+@task
+def looks(value: int) -> int:
+    context = FlyteContextManager.current_context()
+    return value + context.level + len(context.user_space_params.timeline_deck.time_info)
+
+
+_OTHERS = (two, named, single, nothing, no_inputs, raises, annotated, with_deck, looks)
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[FlyteContext]:
+    """A context of an execution, whose parameters are made anew by _run."""
+    with tempfile.TemporaryDirectory() as directory:
+        now = FlyteContextManager.current_context()
+        state = ExecutionState(working_dir=directory, mode=ExecutionState.Mode.TASK_EXECUTION)
+        builder = now.with_execution_state(state).with_output_metadata_tracker(OutputMetadataTracker())
+        with FlyteContextManager.with_context(builder) as entered:
+            yield entered
+
+
+def _run(context: FlyteContext, way: Any, one: Any, inputs: LiteralMap, returned: list[Any]) -> tuple[Any, ...]:
+    """What comes of one way: the outputs or the error, and the names in the timeline."""
+    parameters = ExecutionParameters.new_builder(context.user_space_params).build()
+    state = context.execution_state.with_params(user_space_params=parameters)
+    depth = FlyteContextManager.size()
+    _RETURNED[:] = returned
+    with FlyteContextManager.with_context(context.with_execution_state(state)) as own:
+        try:
+            result: Any = way(own, one, inputs).to_flyte_idl().SerializeToString(deterministic=True)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it has to be the same
+            result = (type(error), str(error), type(error.__cause__), str(error.__cause__))
+        timeline = [entry["Name"] for entry in parameters.timeline_deck.time_info]
+    _RETURNED.clear()
+    assert FlyteContextManager.size() == depth
+    return result, timeline
+
+
+def _flytekits(context: FlyteContext, one: Any, inputs: LiteralMap) -> Any:
+    return one.dispatch_execute(context, inputs)
+
+
+def _literal(context: FlyteContext, value: Any) -> Literal:
+    kind = list[int] if isinstance(value, list) else type(value)
+    return TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))
+
+
+def _assert_same(context: FlyteContext, one: Any, inputs: LiteralMap, returned: list[Any]) -> None:
+    ways = (quick_dispatch.dispatch, _flytekits)
+    quick, slow = (_run(context, way, one, inputs, list(returned)) for way in ways)
+    assert quick == slow
+
+
+_EXAMPLES = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@_EXAMPLES
+@given(st.sampled_from([*_TASKS.values()]), _ANY, st.lists(_ANY, max_size=1))
+def test_values_of_any_type_for_inputs_of_any_type(
+    context: FlyteContext, one: PythonTask, value: Any, returned: list[Any]
+) -> None:
+    _assert_same(context, one, LiteralMap({"value": _literal(context, value)}), returned)
+
+
+@_EXAMPLES
+@given(st.sampled_from(_OTHERS), st.dictionaries(st.sampled_from(["value", "other", "unknown"]), _ANY))
+def test_any_inputs_for_tasks_of_all_kinds(context: FlyteContext, one: PythonTask, values: dict[str, Any]) -> None:
+    _assert_same(context, one, LiteralMap({name: _literal(context, value) for name, value in values.items()}), [])
+
+
+@_EXAMPLES
+@given(st.one_of(st.tuples(_ANY, _ANY), st.tuples(st.integers(), st.text()), st.tuples(_ANY, _ANY, _ANY), _ANY))
+def test_anything_returned_for_two_outputs(context: FlyteContext, returned: Any) -> None:
+    _assert_same(context, two, LiteralMap({"value": _literal(context, 1)}), [returned])
+
+
+def test_plain_tasks_do_go_the_quick_way(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = LiteralMap({"value": _literal(context, 1)})
+    assert originals.originals().are_in_place()
+    monkeypatch.setattr(quick_dispatch, "run_sync", None)
+    monkeypatch.setattr(PythonTask, "_literal_map_to_python_input", PythonTask._literal_map_to_python_input)
+    for one in (_TASKS[int], two, nothing):
+        result, _ = _run(context, quick_dispatch.dispatch, one, inputs, [])
+        assert isinstance(result, bytes)
+
+
+def test_replaced_code_of_flytekit_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = LiteralMap({"value": _literal(context, 1)})
+    monkeypatch.setattr(PythonTask, "post_execute", lambda *_: 7)
+    assert not originals.originals().are_in_place()
+    assert (
+        _run(context, quick_dispatch.dispatch, _TASKS[int], inputs, [])[0]
+        == _run(context, _flytekits, _TASKS[int], LiteralMap({"value": _literal(context, 7)}), [])[0]
+    )
+
+
+def test_a_task_with_a_method_of_its_own_is_asked(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = LiteralMap({"value": _literal(context, 1)})
+    monkeypatch.setattr(_TASKS[int], "execute", lambda **_: 5)
+    _assert_same(context, _TASKS[int], inputs, [])
+    assert _run(context, quick_dispatch.dispatch, _TASKS[int], inputs, [])[0] == LiteralMap(
+        {"o0": _literal(context, 5)}
+    ).to_flyte_idl().SerializeToString(deterministic=True)
+
+
+def test_detailed_logs_are_written_as_ever(context: FlyteContext, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger=logger.name):
+        logger.addHandler(caplog.handler)
+        _run(context, quick_dispatch.dispatch, _TASKS[int], LiteralMap({"value": _literal(context, 1)}), [])
+        logger.removeHandler(caplog.handler)
+    assert any("Invoking" in record.getMessage() for record in caplog.records)

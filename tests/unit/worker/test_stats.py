@@ -1,0 +1,123 @@
+"""The task's statistics: sent as flytekit sends them, and shown as metrics."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flytekit.configuration import StatsConfig
+from flytekit.interfaces.stats.taggable import TaggableStats
+
+from flytewarm_api.v1 import execution_pb2, settings_pb2
+from flytewarm_worker import stats
+from flytewarm_worker.stats import parse_metric, stats_config, task_stats
+
+COUNTER, GAUGE = execution_pb2.METRIC_KIND_COUNTER, execution_pb2.METRIC_KIND_GAUGE
+TIMING = execution_pb2.METRIC_KIND_TIMING
+Metric = execution_pb2.Metric
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("a.b:1|c", Metric(name="a.b", value=1, kind=COUNTER)),
+        ("a:-2.5|g", Metric(name="a", value=-2.5, kind=GAUGE)),
+        ("a:+3|g", Metric(name="a", value=3, kind=GAUGE)),
+        ("a:12.5|ms", Metric(name="a", value=12.5, kind=TIMING)),
+        ("a:1|c|@0.5", Metric(name="a", value=1, kind=COUNTER)),
+        ("a.__k=v.__l=w=x:1|c", Metric(name="a", value=1, kind=COUNTER, tags={"k": "v", "l": "w=x"})),
+        ("a.__k:1|c", Metric(name="a", value=1, kind=COUNTER, tags={"k": ""})),
+        ("host:port:1|c", Metric(name="host:port", value=1, kind=COUNTER)),
+        ("é:1|c", Metric(name="é", value=1, kind=COUNTER)),
+    ],
+)
+def test_lines_that_are_metrics(line: str, metric: Metric) -> None:
+    assert parse_metric(line) == metric
+
+
+@pytest.mark.parametrize(
+    "line", ["", "a", "a:1", "a|c", "a:x|c", "a:|g", "a:None|c", "a:1|s", "a:1|", "|", ":", "a:b|c:1|c"]
+)
+def test_lines_that_are_none(line: str) -> None:
+    assert parse_metric(line) is None
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    """Stands where the statsd server is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.settimeout(10)
+        yield bound
+    for client in stats._clients.values():
+        client.close()
+    stats._clients.clear()
+
+
+def _stats(server: socket.socket, seen: list[Metric], **config: Any) -> TaggableStats:
+    host, port = server.getsockname()
+    return task_stats(StatsConfig(host=host, port=port, **config), "P.user_stats", {"exec_domain": "d"}, seen.append)
+
+
+CALLS: list[tuple[str, Callable[[TaggableStats], object], str, list[tuple[str, float, int]]]] = [
+    ("incr", lambda stats: stats.incr("n", 2), "2|c", [("n", 2, COUNTER)]),
+    ("decr", lambda stats: stats.decr("n"), "-1|c", [("n", -1, COUNTER)]),
+    ("gauge", lambda stats: stats.gauge("n", 1.5), "1.5|g", [("n", 1.5, GAUGE)]),
+    ("timing", lambda stats: stats.timing("n", 20), "20.000000|ms", [("n", 20, TIMING)]),
+    ("timedelta", lambda stats: stats.timing("n", timedelta(seconds=1)), "1000.000000|ms", [("n", 1000, TIMING)]),
+    ("set", lambda stats: stats.set("n", "x"), "x|s", []),
+    ("no number", lambda stats: stats.incr("n", "x"), "x|c", []),
+]
+
+
+@pytest.mark.parametrize(("call", "sent", "shown"), [one[1:] for one in CALLS], ids=[one[0] for one in CALLS])
+def test_calls_are_sent_and_shown(
+    server: socket.socket, call: Callable[[TaggableStats], object], sent: str, shown: list[tuple[str, float, int]]
+) -> None:
+    seen: list[Metric] = []
+    call(_stats(server, seen))
+    assert server.recv(1000).decode() == f"p.user_stats.n.__exec_domain=d:{sent}"
+    assert [(one.name, one.value, one.kind) for one in seen] == [(f"p.user_stats.{n}", v, k) for n, v, k in shown]
+    assert all(dict(one.tags) == {"exec_domain": "d"} for one in seen)
+
+
+def test_a_timed_block_is_one_timing(server: socket.socket) -> None:
+    seen: list[Metric] = []
+    with _stats(server, seen).timer("block"):
+        pass
+    assert server.recv(1000).endswith(b"|ms")
+    assert [(one.name, one.kind) for one in seen] == [("p.user_stats.block", TIMING)]
+
+
+def test_a_pipeline_is_one_packet_and_many_metrics(server: socket.socket) -> None:
+    seen: list[Metric] = []
+    with _stats(server, seen, disabled_tags=True).pipeline() as pipeline:
+        pipeline.incr("a")
+        pipeline.gauge("b", 2)
+    assert server.recv(1000) == b"p.user_stats.a:1|c\np.user_stats.b:2|g"
+    assert [(one.name, one.value) for one in seen] == [("p.user_stats.a", 1), ("p.user_stats.b", 2)]
+
+
+def test_own_tags_join(server: socket.socket) -> None:
+    seen: list[Metric] = []
+    _stats(server, seen).incr("n", tags={"url": "http://h:80"})
+    # flytekit replaces what statsd gives a meaning.
+    assert dict(seen[0].tags) == {"exec_domain": "d", "url": "http_//h_80"}
+
+
+def test_what_is_not_sent_is_shown_all_the_same(server: socket.socket) -> None:
+    seen: list[Metric] = []
+    _stats(server, seen, disabled=True).incr("n")
+    assert [one.name for one in seen] == ["p.user_stats.n"]
+    server.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        server.recv(1000)
+
+
+def test_settings_replace_the_defaults() -> None:
+    assert stats_config(settings_pb2.StatsSettings()) == StatsConfig()
+    given = settings_pb2.StatsSettings(host="h", port=1, disabled=True, disabled_tags=True)
+    assert stats_config(given) == StatsConfig(host="h", port=1, disabled=True, disabled_tags=True)

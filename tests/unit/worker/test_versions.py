@@ -1,0 +1,59 @@
+"""Versions of dictionaries: every change is seen, however they are read."""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import pytest
+
+from flytewarm_worker import versions
+from flytewarm_worker.versions import Versions, version, versions_of
+
+
+@pytest.fixture(params=["gathered", "one by one"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "gathered":
+        pytest.importorskip("numpy")
+    else:
+        monkeypatch.delitem(sys.modules, "numpy", raising=False)
+
+
+@pytest.mark.skipif(not versions._HAS_VERSIONS, reason="this Python counts none")
+def test_numpy_gathers_where_it_is_loaded() -> None:
+    pytest.importorskip("numpy")
+    assert type(versions_of([{"a": 1}])) is not Versions
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+def test_those_that_changed_are_told_until_they_are_accepted(count: int) -> None:
+    dictionaries = [{"number": number} for number in range(count)]
+    seen = versions_of(dictionaries)
+    assert seen.changed() == []
+    changed = sorted(random.Random(count).sample(range(count), count // 3 + (count > 0)))
+    for index in changed:
+        dictionaries[index]["number"] = -1
+    assert seen.changed() == changed
+    assert seen.changed() == changed
+    for index in changed:
+        seen.accept(index)
+    assert seen.changed() == []
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.skipif(not versions._HAS_VERSIONS, reason="this Python counts none")
+def test_what_is_changed_and_changed_back_has_changed() -> None:
+    dictionaries = [{"name": min}, {"name": max}]
+    seen, before = versions_of(dictionaries), version(dictionaries[1])
+    dictionaries[1]["name"] = min
+    dictionaries[1]["name"] = max
+    assert seen.changed() == [1]
+    assert version(dictionaries[1]) != before
+
+
+@pytest.mark.usefixtures("_way")
+def test_another_dictionary_has_another_version() -> None:
+    one, other = {"a": 1}, {"a": 1}
+    assert version(one) != version(other)
+    assert version(one) == version(one)
