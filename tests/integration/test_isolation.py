@@ -9,8 +9,8 @@ import pytest
 
 from calls import Calls, request
 from conftest import open_calls
-from faults import Barrier, StartService, busy_worker, idle_worker, running, wait_for
-from flytewarm_api.v1 import execution_pb2, settings_pb2, task_executor_pb2
+from faults import Barrier, StartService, busy_worker, environment, idle_worker, running, wait_for
+from flytewarm_api.v1 import execution_pb2, settings_pb2, task_executor_pb2, worker_pool_pb2
 
 CONTEXT, PROCESS = settings_pb2.ISOLATION_CONTEXT, settings_pb2.ISOLATION_PROCESS
 
@@ -55,6 +55,25 @@ def test_a_used_worker_stays_while_a_fresh_one_is_there(own_service: StartServic
         used = calls.outcome(_made(CONTEXT)).receipt.worker
         assert calls.outcome(_made(PROCESS)).receipt.worker != used
         assert calls.outcome(_made(CONTEXT)).receipt.worker == used
+
+
+def test_an_unused_worker_is_kept_ready_among_used_ones(own_service: StartService, barrier: Barrier) -> None:
+    with open_calls(own_service(workers=2)) as calls:
+        with running(calls, _made(CONTEXT, "probes.wait_on", fifo=barrier.path)):
+            barrier.wait_until_reached()
+            calls.outcome(_made(CONTEXT))
+            barrier.release()
+
+        def workers() -> dict[str, int]:
+            known = environment(calls).workers
+            return {one.name: one.executions for one in known if one.state == worker_pool_pb2.WORKER_STATE_IDLE}
+
+        wait_for(lambda: list(workers().values()) == [1, 1])
+        for _ in range(2):
+            calls.outcome(_made(PROCESS))
+            wait_for(lambda: sorted(workers().values()) == [0, 1])
+        (unused,) = (name for name, executions in workers().items() if not executions)
+        assert calls.outcome(_made(PROCESS)).receipt.worker == unused
 
 
 def test_a_failed_one_ends_its_worker_too(own_service: StartService) -> None:

@@ -21,6 +21,7 @@ from flytewarm_server.pool.worker import Description, Worker
 _DESCRIBE_GRACE_SECONDS = 5.0
 # The level of nesting that stands for descriptions, as far as workers are concerned.
 _DESCRIBING = -1
+_FRESH_WANTED = "an execution wants a process of its own"
 
 
 class LaneOwner(Protocol):
@@ -217,11 +218,18 @@ class Lane:
         )
 
     def _have_more_workers(self) -> None:
-        """Has workers forked for what waits; a fresh one takes the place of an idle one where there are enough."""
+        """Has workers forked for what waits. Where there are enough that were used, a fresh one takes the place of an
+        idle one: at once if there is no place else, or when it is ready, so that one is left for the next execution
+        that wants a fresh one."""
         workers = self.environment.workers
         workers.replenish()
-        if self.demand().fresh > workers.starting and (worker := workers.idle()) is not None:
-            workers.retire(worker, "an execution wants a process of its own", "isolated")
+        fresh = self.demand().fresh
+        if not fresh or (used := workers.idle()) is None:
+            return
+        if fresh > workers.starting:
+            workers.retire(used, _FRESH_WANTED, "isolated")
+        else:
+            workers.replace(used, _FRESH_WANTED, "isolated")
 
     # WorkersOwner
 

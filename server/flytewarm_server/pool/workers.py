@@ -169,6 +169,12 @@ class Workers:
         worker.retire()
         self.signal(worker, signal.SIGKILL)
 
+    def replace(self, worker: Worker, reason: str, end_reason: str) -> None:
+        """Has another worker take its place; until that is ready it goes on. For `end_reason` see Metrics."""
+        if worker.name not in self._leaving:
+            self._leaving[worker.name] = (reason, end_reason)
+            self.replenish()
+
     def end_idle(self) -> None:
         """Ends those that have idled for too long, down to the least number."""
         now, ttl, least = asyncio.get_running_loop().time(), self._terms.idle_ttl, self._terms.bounds.least
@@ -223,9 +229,9 @@ class Workers:
             return
         limit = self._terms.max_executions
         if ready.replace_reason:
-            self._replace(worker, ready.replace_reason, "memory_growth")
+            self.replace(worker, ready.replace_reason, "memory_growth")
         elif limit and worker.executions >= limit:
-            self._replace(worker, f"it has had {limit} executions (--max-executions)", "max_executions")
+            self.replace(worker, f"it has had {limit} executions (--max-executions)", "max_executions")
         if self._leaving:
             self._let_go()
         if worker.state is WorkerState.IDLE:
@@ -265,12 +271,6 @@ class Workers:
     def _give_up_restoring(self, worker: Worker) -> None:
         if worker.state is WorkerState.BUSY:
             self.retire(worker, f"it was not ready again within {self._terms.start_timeout} s (--start-timeout)")
-
-    def _replace(self, worker: Worker, reason: str, end_reason: str) -> None:
-        """Has another worker take its place; until that is ready it goes on."""
-        if worker.name not in self._leaving:
-            self._leaving[worker.name] = (reason, end_reason)
-            self.replenish()
 
     def _let_go(self) -> None:
         """Ends one that is to be replaced, if another is ready in its place, and has the next one replaced."""
