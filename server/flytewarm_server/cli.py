@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 
+from flytewarm_api.worker import allocator
 from flytewarm_server.config import ConfigError, load_config
 
 
@@ -21,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"flytewarm serve: error: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to its user
         return 2
+    allocator.use_one_arena()
     # After the configuration: importing gRPC takes longer than telling that a flag is wrong.
     from flytewarm_server.app import serve
 

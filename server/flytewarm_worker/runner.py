@@ -27,6 +27,7 @@ from flytewarm_worker.limits import Limits
 from flytewarm_worker.outcome import Result
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.sandbox import Sandbox
+from flytewarm_worker.stats import MetricSink
 from flytewarm_worker.usage import CpuTimes, peak_memory_bytes
 
 EventSink = Callable[[execution_pb2.Event], None]
@@ -66,7 +67,7 @@ class Runner:
         try:
             self._state.begin()
             with execution_context(
-                self._settings, self._sandbox, self._configuration.current(), self._emit_metric
+                self._settings, self._sandbox, self._configuration.current(), self._metric_sink()
             ) as context:
                 result = self._run_in(context)
         except BaseException as error:  # noqa: BLE001  # every execution ends with an outcome
@@ -186,9 +187,9 @@ class Runner:
         self._limits.fit_deck(deck)
         self._emit(_now(execution_pb2.Event(deck=deck)))
 
-    def _emit_metric(self, metric: execution_pb2.Metric) -> None:
-        if not self._request.events.omit_metrics:
-            self._emit(_now(execution_pb2.Event(metric=metric)))
+    def _metric_sink(self) -> MetricSink:
+        """Holds nothing of the execution, whose inputs may be large: a task may keep what calls it."""
+        return _ignore_metric if self._request.events.omit_metrics else functools.partial(_emit_metric, self._emit)
 
     def _deck_enabled(self) -> bool | None:
         return self._settings.deck.enabled if self._settings.deck.HasField("enabled") else None
@@ -229,6 +230,13 @@ class _as_user_error:  # noqa: N801  # used as contextlib's own are
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Exception):
             raise FlyteUserRuntimeException(error) from error
+
+
+def _emit_metric(emit: EventSink, metric: execution_pb2.Metric) -> None:
+    emit(_now(execution_pb2.Event(metric=metric)))
+
+
+def _ignore_metric(_metric: execution_pb2.Metric) -> None: ...
 
 
 def _now(event: execution_pb2.Event) -> execution_pb2.Event:

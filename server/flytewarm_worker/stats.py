@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import statsd
 from flytekit.configuration import StatsConfig
@@ -28,10 +28,38 @@ _LONGEST_DATA = 64 << 10
 
 
 def task_stats(config: StatsConfig, prefix: str, tags: dict[str, str], sink: MetricSink) -> TaggableStats:
-    """Builds current_context().stats: as flytekit's get_stats does, over a client that also calls `sink`."""
-    client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled), sink)
-    proxy = StatsClientProxy(client, prefix=prefix.lower())
-    return TaggableStats(proxy, prefix.lower(), cfg=config, tags=None if config.disabled_tags else tags)
+    """Makes current_context().stats: as flytekit's get_stats does, over a client that also calls `sink`.
+
+    The one of an earlier execution is used again if it is for the same and as it was: flytekit makes it of closures
+    that hold each other, which only the collector would delete.
+    """
+    key = (config, prefix, *tags.items())
+    made = _made.get(key)
+    if made is None or not made.is_untouched():
+        if len(_made) >= _MOST_CLIENTS:
+            _made.clear()
+        made = _made[key] = _Stats(config, prefix.lower(), {} if config.disabled_tags else tags)
+    return made.used_with(sink)
+
+
+class _Stats:
+    """Statistics with all that they consist of."""
+
+    def __init__(self, config: StatsConfig, prefix: str, tags: dict[str, str]) -> None:
+        self._client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled))
+        proxy = StatsClientProxy(self._client, prefix=prefix)
+        self._stats = TaggableStats(proxy, prefix, cfg=config, tags=dict(tags))
+        self._tags = tags
+        self._parts = [(vars(part), dict(vars(part))) for part in (self._stats, proxy, self._client)]
+
+    def is_untouched(self) -> bool:
+        """Whether tasks have left everything as it was."""
+        return self._stats._tags == self._tags and all(now == was for now, was in self._parts)
+
+    def used_with(self, sink: MetricSink) -> TaggableStats:
+        """The statistics, of which `sink` is told from now on."""
+        self._client.sink = self._parts[-1][1]["sink"] = sink
+        return self._stats
 
 
 def parse_metric(line: str) -> execution_pb2.Metric | None:
@@ -64,16 +92,18 @@ class _StreamingClient(statsd.client.base.StatsClientBase):  # type: ignore[misc
     _prefix = None
     _maxudpsize = 512
 
-    def __init__(self, client: statsd.StatsClient, sink: MetricSink) -> None:
+    # Of the execution that has the client.
+    sink: MetricSink
+
+    def __init__(self, client: statsd.StatsClient) -> None:
         self._client = client
-        self._sink = sink
 
     def _send(self, data: str) -> None:
         self._client._send(data)
         # A name that is longer than what statsd sends is nobody's metric.
         for line in data.split("\n") if len(data) <= _LONGEST_DATA else ():
             if (metric := parse_metric(line)) is not None:
-                self._sink(metric)
+                self.sink(metric)
 
     def pipeline(self) -> statsd.client.udp.Pipeline:
         return statsd.client.udp.Pipeline(self)
@@ -85,9 +115,14 @@ def _statsd_client(host: str, port: int, disabled: bool) -> statsd.StatsClient:
     if key not in _clients:
         if len(_clients) >= _MOST_CLIENTS:
             _clients.pop(next(iter(_clients))).close()
+            _made.clear()
         # As flytekit does: a host to which nothing is sent is not looked up.
         _clients[key] = DummyStatsClient() if disabled else statsd.StatsClient(host, port)
     return _clients[key]
+
+
+# By configuration, prefix and tags.
+_made: dict[Hashable, _Stats] = {}
 
 
 def stats_config(settings: settings_pb2.StatsSettings) -> StatsConfig:

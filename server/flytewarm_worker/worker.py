@@ -21,7 +21,7 @@ from flytekit.bin import entrypoint as _entrypoint  # noqa: F401
 
 from flytewarm_api import nesting
 from flytewarm_api.v1 import execution_pb2, task_executor_pb2
-from flytewarm_api.worker import processes
+from flytewarm_api.worker import allocator, processes
 from flytewarm_api.worker.stacks import stacks_file
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import flytekit_private, imports, rehearsal, tasks
@@ -162,6 +162,8 @@ class Worker:
         self._max_growth_bytes = max_growth_bytes
         self._cancellation = Cancellation()
         self._rehearses = False
+        # What the last execution had for inputs and outputs.
+        self._passed_bytes = 0
 
     def rehearse(self) -> None:
         """Runs a task of ours, so that the first execution does not take longer than the next. Whatever comes of it,
@@ -182,6 +184,8 @@ class Worker:
             self._reply(ready=ready)
             if not ready.retire_reason:
                 self._state.restore_attributes()
+                if self._passed_bytes >= allocator.LARGE_BYTES:
+                    allocator.give_back()
             work = self._next()
             if work is None or ready.retire_reason:
                 return
@@ -226,6 +230,7 @@ class Worker:
             outcome = Runner(frame, request, sandbox, self._configuration, emit, self._state).run()
         if os.getpid() != self._pid:
             os._exit(0)
+        self._passed_bytes = outcome.receipt.input_bytes + outcome.receipt.output_bytes
         outcome.receipt.worker_executions = self._count
         outcome.receipt.worker_retired = self._state.leftovers()
         # What the task wrote must be in the pipes before the outcome is on the socket: the server relies on it.

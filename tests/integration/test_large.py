@@ -11,7 +11,9 @@ from flyteidl.core import errors_pb2
 
 from calls import Calls, request, violated_fields
 from conftest import TASKS, open_calls
+from faults import idle_worker, wait_for
 from flytewarm_api.v1 import execution_pb2, task_executor_pb2, worker_pool_pb2
+from flytewarm_api.worker import proc
 from showcase.service import Service
 
 MIB = 1 << 20
@@ -137,4 +139,24 @@ def test_tens_of_megabytes_in_and_out() -> None:
             assert outcome.outputs.literals.literals["o0"].scalar.primitive.string_value == text
             assert outcome.receipt.input_bytes == made.literals.ByteSize()
         assert outcome.receipt.worker_executions == 2
+        assert running.stop().problems == []
+
+
+def test_memory_of_large_values_is_given_back() -> None:
+    made = task_executor_pb2.ExecuteTaskRequest(task=task_executor_pb2.TaskReference(name="large.same"))
+    made.literals.literals["text"].scalar.primitive.string_value = "x" * (100 * MIB)
+    options = ("--max-message-bytes", "128MiB", "--retain-bytes", "0")
+    with Service(TASKS, workers=1, options=options) as running, open_calls(running) as calls:
+        # The module itself has large values, so it is imported before.
+        assert calls.run("large.same", text="short") == "short"
+        processes = [running.pid, idle_worker(calls).pid]
+        before = [proc.own_memory_bytes(proc.of(pid)) for pid in processes]
+        for _ in range(3):
+            assert calls.outcome(made).receipt.worker_executions > 1
+        del made
+
+        def grown() -> list[int]:
+            return [proc.own_memory_bytes(proc.of(pid)) - was for pid, was in zip(processes, before, strict=True)]
+
+        wait_for(lambda: max(grown()) < 30 * MIB)
         assert running.stop().problems == []

@@ -15,6 +15,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 # The arguments are as long as a register.
 _libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_void_p] * 4]
+# What prctl(2) writes. Made once: each would be of a new type, which takes longer than the call.
+_attribute = ctypes.create_string_buffer(16)
 
 
 def _prctl(option: int, argument: int | bytes) -> None:
@@ -33,9 +35,8 @@ def read_attribute(option: int) -> int:
 
 def read_attribute_into(option: int) -> bytes:
     """An attribute of this process that prctl(2) writes, in at most 16 bytes. Raises OSError."""
-    value = ctypes.create_string_buffer(16)
-    _prctl(option, ctypes.addressof(value))
-    return value.raw
+    _prctl(option, ctypes.addressof(_attribute))
+    return _attribute.raw
 
 
 def set_attribute(option: int, value: int | bytes) -> None:

@@ -13,6 +13,7 @@ from flytewarm_server.execution.documents import write_error_document
 from flytewarm_server.execution.endings import PREEMPTED, Ending, outcome_of_ending
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry
+from flytewarm_server.memory_return import MemoryReturn
 from flytewarm_server.security.redaction import redacted
 from flytewarm_server.telemetry.metrics import Metrics
 
@@ -33,6 +34,7 @@ class Finisher:
         self._on_finish = on_finish
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._background = BackgroundTasks("ends")
+        self._memory = MemoryReturn()
         # Set while nothing waits or runs.
         self.idle = asyncio.Event()
         self.idle.set()
@@ -43,6 +45,7 @@ class Finisher:
 
     async def close(self) -> None:
         """Gives up what still writes."""
+        self._memory.close()
         await self._background.close()
 
     def expect(self, execution: Execution, on_timeout: Callable[[Execution], None]) -> None:
@@ -63,6 +66,7 @@ class Finisher:
         self._on_finish(execution)
         self._registry.finished(execution)
         self._metrics.execution_ended(execution.state.name.lower(), outcome.receipt)
+        self._memory.passed(outcome.receipt.input_bytes + execution.log.bytes)
         self._log.debug("execution ended", execution=execution.id, state=execution.state.name, worker=worker)
         if self._registry.is_idle:
             self.idle.set()

@@ -55,6 +55,7 @@ def server() -> Iterator[socket.socket]:
     for client in stats._clients.values():
         client.close()
     stats._clients.clear()
+    stats._made.clear()
 
 
 def _stats(server: socket.socket, seen: list[Metric], **config: Any) -> TaggableStats:
@@ -115,6 +116,45 @@ def test_what_is_not_sent_is_shown_all_the_same(server: socket.socket) -> None:
     server.setblocking(False)
     with pytest.raises(BlockingIOError):
         server.recv(1000)
+
+
+def test_the_same_are_used_again_and_call_the_sink_of_the_execution_that_has_them(server: socket.socket) -> None:
+    first: list[Metric] = []
+    second: list[Metric] = []
+    made, again = _stats(server, first), _stats(server, second)
+    assert made is again
+    again.incr("n")
+    assert (len(first), len(second)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda used: used.extend_tags({"more": "m"}),
+        lambda used: used.clear_tags(),
+        lambda used: setattr(used, "incr", print),
+        lambda used: setattr(used, "own", 1),
+        lambda used: setattr(used._client, "decr", print),
+        lambda used: setattr(used._client._client, "sink", print),
+    ],
+)
+def test_those_that_a_task_changed_are_not_used_again(
+    server: socket.socket, change: Callable[[TaggableStats], object]
+) -> None:
+    used = _stats(server, [])
+    change(used)
+    seen: list[Metric] = []
+    fresh = _stats(server, seen)
+    assert fresh is not used
+    fresh.incr("n")
+    assert [dict(one.tags) for one in seen] == [{"exec_domain": "d"}]
+
+
+def test_what_only_one_request_names_is_its_own(server: socket.socket) -> None:
+    used = _stats(server, [])
+    assert _stats(server, [], disabled=True) is not used
+    host, port = server.getsockname()
+    assert task_stats(StatsConfig(host=host, port=port), "P.user_stats", {"exec_domain": "e"}, print) is not used
 
 
 def test_settings_replace_the_defaults() -> None:
