@@ -15,7 +15,7 @@ _M_ARENA_MAX = -8
 
 
 def use_one_arena() -> None:
-    """Has all threads share one arena: of others give_back() leaves what is free at their end. To be called before there
+    """Has all threads share one arena: of others give_back() leaves what is free at their end. Called before there
     are threads, by a process in which few of them work at once."""
     if _set_option is not None:
         _set_option(_M_ARENA_MAX, 1)
