@@ -36,6 +36,12 @@ class Copy(NamedTuple):
 Contents: TypeAlias = "dict[str, Contents | str | Copy]"
 
 
+_Copies: TypeAlias = "list[tuple[str, Copy]]"
+# At a directory: its time of change in nanoseconds, inode and device. Another one, or one whose entries have changed,
+# gives another look, unless it is of the same tick of the clock.
+_Look: TypeAlias = "tuple[int, int, int]"
+
+
 def contents_of(directory: str) -> Contents:
     """For a directory in which a task finds the entries of another one, and can do with the files as it likes.
 
@@ -63,9 +69,13 @@ class Tree:
     def __init__(self, path: str, contents: Contents) -> None:
         """Makes it. Raises OSError."""
         _make(path, contents)
-        self._contents = contents
         # When each copy was changed last, in nanoseconds, by inode: a time that nobody can set.
         self._stamps = dict(_stamps_of(path, contents))
+        self._take(contents)
+
+    def _take(self, contents: Contents) -> None:
+        self._contents = contents
+        self._directories = list(_directories_of("", contents))
         # What directories, by their place in it, were when nothing else than their contents was found in them.
         self._looks: dict[str, _Look] = {}
 
@@ -76,31 +86,25 @@ class Tree:
         `started_ns`: a time by the clock of now_ns(), after which somebody may have changed something. Raises OSError.
         """
         if contents != self._contents:
-            self._looks.clear()
-            self._contents = contents
-        return self._restore(path, "", contents, started_ns - _MARGIN_NS)
+            self._take(contents)
+        before_ns = started_ns - _MARGIN_NS
+        return all(self._restore(path, before_ns, *directory) for directory in self._directories)
 
-    def _restore(self, root: str, place: str, contents: Contents, before_ns: int) -> bool:
+    def _restore(self, root: str, before_ns: int, place: str, contents: Contents, copies: _Copies) -> bool:
         path = root + place
         # Not through a link: a task may have put one in place of a directory, and what it points to is not ours.
         status = os.lstat(path)
         if status.st_mode != _DIRECTORY:
             return False
-        look = _Look(status.st_dev, status.st_ino, status.st_ctime_ns)
-        if self._looks.get(place) != look or look.changed_ns >= before_ns:
+        look = (status.st_ctime_ns, status.st_ino, status.st_dev)
+        if self._looks.get(place) != look or look[0] >= before_ns:
             self._looks.pop(place, None)
             if (is_whole := _delete_others(path, contents)) is None:
                 return False
             if is_whole:
                 self._looks[place] = look
-        # Copies can be written to, and what is in a directory can change, without a trace in what they are in.
-        for name, entry in contents.items():
-            if isinstance(entry, Copy):
-                if not self._is_copy(f"{path}/{name}", entry):
-                    return False
-            elif isinstance(entry, dict) and not self._restore(root, f"{place}/{name}", entry, before_ns):
-                return False
-        return True
+        # Copies can be written to without a trace in what they are in.
+        return all(self._is_copy(f"{path}/{name}", copy) for name, copy in copies)
 
     def _is_copy(self, path: str, copy: Copy) -> bool:
         found = os.lstat(path)
@@ -108,13 +112,12 @@ class Tree:
         return is_same and self._stamps.get(found.st_ino) == found.st_ctime_ns
 
 
-class _Look(NamedTuple):
-    """At a directory: another one, or one whose entries have changed, gives another look, unless it is of the same tick
-    of the clock."""
-
-    device: int
-    inode: int
-    changed_ns: int
+def _directories_of(place: str, contents: Contents) -> Iterator[tuple[str, Contents, _Copies]]:
+    """A directory and those in it, each after what it is in, with the copies that are right in it."""
+    yield place, contents, [(name, entry) for name, entry in contents.items() if isinstance(entry, Copy)]
+    for name, entry in contents.items():
+        if isinstance(entry, dict):
+            yield from _directories_of(f"{place}/{name}", entry)
 
 
 def now_ns() -> int:

@@ -19,19 +19,20 @@ from flytekit.core.context_manager import (
     FlyteContextManager,
     OutputMetadataTracker,
 )
-from flytekit.core.data_persistence import FileAccessProvider
 from flytekit.loggers import user_space_logger
 from flytekit.models.core.identifier import Identifier, ResourceType, WorkflowExecutionIdentifier
 
 from flytewarm_api.v1 import settings_pb2
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.configuration import Configuration
+from flytewarm_worker.context_parts import FileAccess, execution_state
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.sandbox import Sandbox
 from flytewarm_worker.serialization import serialization_settings
 from flytewarm_worker.stats import MetricSink, stats_config, task_stats
 from flytewarm_worker.variables import raw_environment
 
+_FILE_ACCESS = FileAccess()
 _ORIGIN = traceback.FrameSummary(entrypoint.__file__, 0, entrypoint.setup_execution.__name__)
 
 
@@ -80,21 +81,13 @@ def execution_context(
     """
     identity = _Identity.from_environment()
     raw_output_prefix = settings.raw_output_prefix or f"{sandbox.root}/raw"
-    file_access = FileAccessProvider(
-        local_sandbox_dir=sandbox.root,
-        raw_output_prefix=raw_output_prefix,
-        data_config=configuration.data,
-        execution_metadata=identity.upload_metadata(),
-    )
+    file_access = _FILE_ACCESS.provider(sandbox.root, raw_output_prefix, configuration.data, identity.upload_metadata())
     flytekit_private.use_outside_contexts(sandbox.outside, configuration.data)
     # Built in two steps, as the entrypoint does: contexts know how many they come from.
-    context = FlyteContextManager.current_context().new_builder().with_file_access(file_access).build()
+    outer = FlyteContextManager.current_context()
+    context = outer.new_builder().with_file_access(file_access).build()
     parameters = _parameters(settings, identity, sandbox, raw_output_prefix, configuration.stats, metrics)
-    state = ExecutionState(
-        working_dir=file_access.local_sandbox_dir,
-        mode=ExecutionState.Mode.TASK_EXECUTION,
-        user_space_params=parameters,
-    )
+    state = execution_state(file_access._local_sandbox_dir, parameters, outer.execution_state)
     builder = context.new_builder().with_execution_state(state).with_output_metadata_tracker(OutputMetadataTracker())
     builder = builder.with_serialization_settings(
         serialization_settings(

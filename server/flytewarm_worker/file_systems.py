@@ -19,6 +19,8 @@ from fsspec.registry import _registry, known_implementations
 
 # A task may make clients with ever new settings. More than these, and all are dropped.
 _MOST_KEPT = 8
+# Local ones that are used again, with what they had when they were made, by id.
+_local: dict[int, tuple[Any, dict[str, Any]]] = {}
 _TABLES: tuple[dict[str, Any], ...] = (MemoryFileSystem.store, _registry, known_implementations)
 
 
@@ -61,9 +63,9 @@ class FileSystems:
             forget_instances()
 
     def _is_kept(self, instance: Any) -> bool:
-        """Clients of object stores, on the loops that go on after the execution."""
+        """Clients of object stores, on the loops that go on after the execution; and what keep_local() was told of."""
         if not instance.async_impl:
-            return False
+            return _is_as_made(instance)
         if instance.asynchronous:
             return instance.storage_options.get("loop") is self._loop
         return instance._loop is not None and instance._loop is fsspec.asyn.loop[0]
@@ -78,6 +80,28 @@ def read_environment() -> None:
     fsspec.config.set_conf_files(fsspec.config.conf_dir, fsspec.config.conf)
     fsspec.config.set_conf_env(fsspec.config.conf)
     forget_instances()
+
+
+def keep_local(*instances: Any) -> None:
+    """Has local file systems kept, these and no others, for as long as tasks leave them as they are."""
+    _local.clear()
+    _local.update({id(one): (one, _contents(one)) for one in instances})
+
+
+def is_in_use(instance: Any) -> bool:
+    """Whether fsspec would give this one for what it was made for."""
+    return type(instance)._cache.get(instance._fs_token) is instance
+
+
+def _is_as_made(instance: Any) -> bool:
+    known, contents = _local.get(id(instance), (None, None))
+    return known is instance and _contents(instance) == contents
+
+
+def _contents(instance: Any) -> dict[str, Any]:
+    """All that it has, down to its cache of listings: copied, where it could be changed in place."""
+    found = {**vars(instance), **{f"dircache.{name}": value for name, value in vars(instance.dircache).items()}}
+    return {name: value.copy() if type(value) in (dict, list) else value for name, value in found.items()}
 
 
 def forget_instances() -> None:

@@ -45,6 +45,8 @@ _CANCEL_SECONDS = 1.0
 _POOL_SECONDS = 0.1
 
 DeckSink = Callable[[str, ExecutionParameters], None]
+# That of the execution. In a list: a module whose names change is looked through after each execution.
+_deck_sinks: list[DeckSink] = []
 
 
 def error_file_name() -> str:
@@ -67,20 +69,30 @@ def render_deck(parameters: ExecutionParameters) -> str:
     return str(deck_module._get_deck(new_user_params=parameters, ignore_jupyter=True))
 
 
-def install_deck_sink(sink: DeckSink) -> None:
-    """Has Deck.publish() in a task call `sink(task_name, parameters)`.
+def divert_decks() -> None:
+    """Has Deck.publish() in a task call what install_deck_sink() was given.
 
     Replaces deck._output_deck, which writes the file and tells nobody. Local executions inside a task keep flytekit's.
     """
+    deck_module._output_deck = _output_deck
 
-    def output_deck(task_name: str, new_user_params: ExecutionParameters) -> None:
-        state = FlyteContextManager.current_context().execution_state
-        if state is not None and state.mode == ExecutionState.Mode.TASK_EXECUTION:
-            sink(task_name, new_user_params)
-        else:
-            _flytekit_output_deck(task_name, new_user_params)
 
-    deck_module._output_deck = output_deck
+def install_deck_sink(sink: DeckSink) -> None:
+    """Has Deck.publish() call `sink(task_name, parameters)`, until forget_deck_sink()."""
+    _deck_sinks[:] = [sink]
+
+
+def forget_deck_sink() -> None:
+    """Decks are flytekit's matter again. A sink may hold the inputs of an execution."""
+    _deck_sinks.clear()
+
+
+def _output_deck(task_name: str, new_user_params: ExecutionParameters) -> None:
+    state = FlyteContextManager.current_context().execution_state
+    if _deck_sinks and state is not None and state.mode == ExecutionState.Mode.TASK_EXECUTION:
+        _deck_sinks[0](task_name, new_user_params)
+    else:
+        _flytekit_output_deck(task_name, new_user_params)
 
 
 def user_code_time(parameters: ExecutionParameters) -> tuple[int, int] | None:

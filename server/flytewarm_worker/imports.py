@@ -23,24 +23,24 @@ def _find_and_load(name, import_):
     with imported():
         return find_and_load(name, import_)
 """
-_around: Around | None = None
+# What watched() was given last. In a list: a module whose names change is looked through after each execution.
+_around: list[Around | None] = [None]
 
 
 @contextlib.contextmanager
 def watched(around: Around | None) -> Iterator[None]:
     """In this block the main thread imports modules within `around()`, the ones that others import within the others'.
     None switches it off."""
-    global _around  # noqa: PLW0603  # there is one import system
-    before, _around = _around, around
+    before, _around[0] = _around[0], around
     try:
         yield
     finally:
-        _around = before
+        _around[0] = before
 
 
 @contextlib.contextmanager
 def _imported() -> Iterator[None]:
-    around = _around
+    around = _around[0]
     if around is None:
         yield
         return
@@ -49,7 +49,7 @@ def _imported() -> Iterator[None]:
 
 
 def _present() -> Around | None:
-    return _around if threading.current_thread() is threading.main_thread() else None
+    return _around[0] if threading.current_thread() is threading.main_thread() else None
 
 
 def install() -> None:

@@ -111,6 +111,6 @@ class InterpreterSettings:
 
     def restore(self) -> None:
         """Puts back what has changed."""
-        for (read, write), value in zip(_SETTINGS, self._values, strict=True):
-            if read() != value:
+        for (_, write), now, value in zip(_SETTINGS, self.read(), self._values, strict=True):
+            if now != value:
                 write(value)

@@ -197,10 +197,10 @@ class ProcessState:
 
     def _check_descriptors(self) -> str:
         """The worker's own, such as its event loop's, cannot be opened again; 0 to 2 are StandardStreams' matter."""
-        for fd, identity in self._descriptors.items():
-            if _identity(fd) != identity:
-                return f"the task closed or replaced descriptor {fd} of the worker"
-        left = len(os.listdir("/proc/self/fd")) - len(self._descriptors)
+        if (now := list(map(_identity, self._descriptors))) != list(self._descriptors.values()):
+            fd = next(fd for fd, found in zip(self._descriptors, now, strict=True) if found != self._descriptors[fd])
+            return f"the task closed or replaced descriptor {fd} of the worker"
+        left = _count_descriptors() - len(self._descriptors)
         return f"tasks left {left} descriptors open" if left > _MOST_DESCRIPTORS_LEFT else ""
 
     def _wait_for_threads_to_begin(self) -> None:
@@ -234,9 +234,14 @@ def name_main_module(file: str | None) -> None:
 
 def _check_timers() -> str:
     """Those that C code has made: they would signal another execution, and nobody else can delete them."""
-    with contextlib.suppress(OSError), open("/proc/self/timers", "rb", buffering=0) as timers:
-        return "the task left a timer" if timers.read(1) else ""
-    return ""
+    try:
+        timers = os.open("/proc/self/timers", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return "the task left a timer" if os.read(timers, 1) else ""
+    finally:
+        os.close(timers)
 
 
 def _threads() -> set[int]:
@@ -249,6 +254,11 @@ def _unlisted_threads() -> int:
     """How many the module threading knows nothing of. The count is without the main thread, the list has it."""
     listed = sum(not isinstance(thread, threading._DummyThread) for thread in threading.enumerate())
     return _thread._count() - listed + 1
+
+
+def _count_descriptors() -> int:
+    """How many are open. Kernels since 6.2 tell it as the size of their directory, others as 0 (proc(5))."""
+    return os.stat("/proc/self/fd").st_size or len(os.listdir("/proc/self/fd"))
 
 
 def _open_descriptors() -> dict[int, tuple[int, int]]:

@@ -65,18 +65,27 @@ class Rights:
     """A snapshot, and the way back to it."""
 
     def __init__(self) -> None:
-        self._values = [read() for _, read, _ in _PROPERTIES]
+        self._values = _read_all()
         self._root = _identity_of_root()
 
     def restore(self) -> str:
         """Puts everything back. Returns what could not be, or an empty string."""
+        if _read_all() != self._values and (kept := self._write()):
+            return kept
+        return "" if _identity_of_root() == self._root else "the task changed the root directory of its process"
+
+    def _write(self) -> str:
         for (name, read, write), value in zip(_PROPERTIES, self._values, strict=True):
             if read() != value:
                 try:
                     write(value)
                 except (OSError, ValueError) as error:
                     return f"the task changed the {name} of its process, which cannot be put back: {error}"
-        return "" if _identity_of_root() == self._root else "the task changed the root directory of its process"
+        return ""
+
+
+def _read_all() -> list[Any]:
+    return [read() for _, read, _ in _PROPERTIES]
 
 
 def _identity_of_root() -> tuple[int, int]:

@@ -148,6 +148,7 @@ class Runner:
         try:
             return quick_dispatch.dispatch(context, task, inputs)
         finally:
+            flytekit_private.forget_deck_sink()
             self._split_dispatch(begin, time.time_ns(), flytekit_private.user_code_time(context.user_space_params))
 
     def _split_dispatch(self, begin: int, end: int, user_code: tuple[int, int] | None) -> None:

@@ -137,6 +137,7 @@ def _begin(channel: Channel) -> None:
     flytekit_private.reseed_random()
     gc.enable()
     flytekit_private.run_coroutines_inline()
+    flytekit_private.divert_decks()
     imports.install()
 
 

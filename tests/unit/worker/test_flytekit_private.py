@@ -88,6 +88,7 @@ def test_the_deck_as_html(in_fork: InFork, tmp_path: Path) -> None:
 def test_published_decks_go_to_the_sink(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         seen: list[tuple[str, str]] = []
+        flytekit_private.divert_decks()
         flytekit_private.install_deck_sink(lambda name, its: seen.append((name, flytekit_private.render_deck(its))))
         os.environ["FLYTE_INTERNAL_TASK_NAME"] = "a.task"
         _dispatch(tmp_path, shows)
@@ -104,11 +105,15 @@ def test_the_last_sink_wins_and_local_executions_have_none(in_fork: InFork, tmp_
     def check() -> None:
         first: list[str] = []
         second: list[str] = []
+        flytekit_private.divert_decks()
         flytekit_private.install_deck_sink(lambda name, _: first.append(name))
         flytekit_private.install_deck_sink(lambda name, _: second.append(name))
         _dispatch(tmp_path, shows)
         assert (len(first), len(second)) == (0, 1)
         assert shows() == 1
+        assert (len(first), len(second)) == (0, 1)
+        flytekit_private.forget_deck_sink()
+        _dispatch(tmp_path, shows)
         assert (len(first), len(second)) == (0, 1)
 
     in_fork(check)
@@ -157,6 +162,7 @@ def test_decks_are_switched_for_one_execution(the_task: Any) -> None:
 def test_the_deck_switch_reaches_the_task(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         seen: list[str] = []
+        flytekit_private.divert_decks()
         flytekit_private.install_deck_sink(lambda name, _: seen.append(name))
         with flytekit_private.deck_switch(shows, False):
             _dispatch(tmp_path, shows)

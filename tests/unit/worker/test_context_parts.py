@@ -1,0 +1,139 @@
+"""Parts of contexts that are made without flytekit's constructors are what these make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from flytekit.configuration import DataConfig, GenericPersistenceConfig
+from flytekit.core import context_manager, data_persistence
+from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContextManager
+from flytekit.core.data_persistence import FileAccessProvider
+
+from flytewarm_worker import context_parts, flytekit_private
+from flytewarm_worker.context_parts import FileAccess, execution_state
+from flytewarm_worker.file_systems import FileSystems
+
+InFork = Callable[[Callable[[], None]], None]
+DATA = DataConfig()
+METADATA = {"flyte-execution-name": "n"}
+
+
+def _root(parent: Path, name: str) -> str:
+    (parent / name / "local_flytekit").mkdir(parents=True)
+    return str(parent / name)
+
+
+@pytest.mark.parametrize("prefix", ["/raw", "/raw/", "/a b/ü", "/", "file:///raw", "memory://raw"])
+@pytest.mark.parametrize(
+    "data",
+    [DATA, DataConfig(generic=GenericPersistenceConfig(attach_execution_metadata=False))],
+    ids=["with", "without"],
+)
+def test_providers_are_what_flytekit_makes(in_fork: InFork, tmp_path: Path, prefix: str, data: DataConfig) -> None:
+    def check() -> None:
+        files = FileAccess()
+        for name, metadata in (("first", METADATA), ("second", {}), ("third", METADATA)):
+            root = _root(tmp_path, name)
+            made = files.provider(root, prefix, data, metadata)
+            assert vars(made) == vars(FileAccessProvider(root, prefix, data, metadata))
+            assert type(made) is FileAccessProvider
+            assert made.local_sandbox_dir == Path(root, "local_flytekit")
+
+    in_fork(check)
+
+
+def test_only_the_first_one_of_a_configuration_takes_flytekits_way(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = _count_constructions(monkeypatch)
+
+    def check() -> None:
+        files, state = FileAccess(), FileSystems(flytekit_private.inline_loop())
+        for data, expected in ((DATA, 1), (DATA, 1), (DataConfig(), 2), (DataConfig(), 3)):
+            files.provider(_root(tmp_path, str(len(list(tmp_path.iterdir())))), "/raw", data, METADATA)
+            state.restore()
+            assert len(calls) == expected
+
+    in_fork(check)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fs: setattr(fs, "auto_mkdir", not fs.auto_mkdir),
+        lambda fs: setattr(fs, "own", 1),
+        lambda fs: fs.start_transaction(),
+        lambda fs: fs.storage_options.update(own=1),
+        lambda fs: fs.dircache._cache.update(own=[]),
+        lambda fs: fs.clear_instance_cache(),
+    ],
+)
+@pytest.mark.parametrize("which", ["_local", "_default_remote"])
+def test_a_file_system_that_a_task_changed_is_not_used_again(
+    in_fork: InFork, tmp_path: Path, which: str, change: Any
+) -> None:
+    def check() -> None:
+        files, state = FileAccess(), FileSystems(flytekit_private.inline_loop())
+        before = files.provider(_root(tmp_path, "first"), "/raw", DATA, METADATA)
+        change(vars(before)[which])
+        state.restore()
+        after = files.provider(_root(tmp_path, "second"), "/raw", DATA, METADATA)
+        assert vars(after)[which] is not vars(before)[which]
+        assert (after._local.auto_mkdir, after._default_remote.auto_mkdir) == (False, True)
+        assert after._local is fsspec.filesystem("file")
+
+    in_fork(check)
+
+
+def test_a_provider_of_another_shape_is_left_to_flytekit(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_with_more(provider: Any, *arguments: Any) -> None:
+        made_by_flytekit(provider, *arguments)
+        provider.more = 1
+
+    made_by_flytekit = FileAccessProvider.__init__
+    for place in ((data_persistence.FileAccessProvider, "__init__"), (context_parts, "_FILE_ACCESS_INIT")):
+        monkeypatch.setattr(*place, make_with_more)
+
+    def check() -> None:
+        files = FileAccess()
+        for name in ("first", "second"):
+            assert vars(files.provider(_root(tmp_path, name), "/raw", DATA, METADATA))["more"] == 1
+
+    in_fork(check)
+
+
+def test_states_are_what_flytekit_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outer = FlyteContextManager.current_context()
+    assert outer.execution_state is not None
+    parameters: Any = outer.user_space_params
+    assert isinstance(parameters, ExecutionParameters)
+    made = execution_state(tmp_path, parameters, outer.execution_state)
+    expected = ExecutionState(tmp_path, ExecutionState.Mode.TASK_EXECUTION, user_space_params=parameters)
+    assert vars(made) == vars(expected)
+    assert type(made) is ExecutionState
+    monkeypatch.setattr(context_manager.ExecutionState, "__init__", _fail)
+    with pytest.raises(LookupError):
+        execution_state(tmp_path, parameters, outer.execution_state)
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise LookupError
+
+
+def _count_constructions(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    calls: list[None] = []
+    made_by_flytekit = FileAccessProvider.__init__
+
+    def make(*arguments: Any) -> None:
+        calls.append(None)
+        made_by_flytekit(*arguments)
+
+    for place in ((data_persistence.FileAccessProvider, "__init__"), (context_parts, "_FILE_ACCESS_INIT")):
+        monkeypatch.setattr(*place, make)
+    return calls
