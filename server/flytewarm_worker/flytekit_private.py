@@ -125,11 +125,16 @@ def forget_last_execution(task: Any) -> None:
     """Has a task declare workflows anew, and flytekit convert each value anew, as in a process of its own.
 
     flytekit compiles a dynamic task once in a process (PythonFunctionTask._wf): the next execution would return the
-    first one's nodes. TypeEngine._LITERAL_CACHE, of flytekit 1.16 on: the literal of a data frame names a file below
-    the raw output prefix of the execution that converted it.
+    first one's nodes.
     """
     if isinstance(task, PythonFunctionTask):
         task._wf = None
+    forget_literals()
+
+
+def forget_literals() -> None:
+    """Forgets what was converted. TypeEngine._LITERAL_CACHE, of flytekit 1.16 on: values may be large, and the literal
+    of a data frame names a file below the raw output prefix of the execution that converted it."""
     if (cache := getattr(TypeEngine, "_LITERAL_CACHE", None)) is not None:
         cache.clear()
 

@@ -17,6 +17,9 @@ from flytekit.models import literals
 from flytekit.models.types import LiteralType, SimpleType, StructuredDatasetType
 from google.protobuf import json_format
 
+from flytewarm_worker.originals import originals
+from flytewarm_worker.quick_dispatch import simple_transformer
+
 # The tag of flytekit's own encoding of structures (dataclasses, dicts, models) as binary literals.
 _MSGPACK = "msgpack"
 _DEFAULT_DATASET_FORMAT = "parquet"
@@ -90,7 +93,12 @@ def _to_literal(context: FlyteContext, value: Any, python_type: Any, literal_typ
     if literal_type.simple == SimpleType.STRUCT:
         binary = literals.Binary(value=msgpack.packb(value), tag=_MSGPACK)
         return literals.Literal(scalar=literals.Scalar(binary=binary))
-    return TypeEngine.to_literal(context, _native(value, plain_type, literal_type), python_type, literal_type)
+    native = _native(value, plain_type, literal_type)
+    transformer = simple_transformer(python_type)
+    if transformer is not None and type(native) is python_type and originals().are_in_place():
+        # What TypeEngine does, too, after it has pickled value and type to look both up in a cache.
+        return transformer.to_literal(context, native, python_type, literal_type)
+    return TypeEngine.to_literal(context, native, python_type, literal_type)
 
 
 def _union(context: FlyteContext, value: Any, python_type: Any, literal_type: LiteralType) -> literals.Literal:

@@ -94,7 +94,7 @@ def _arguments(context: FlyteContext, task: PythonTask, inputs: LiteralMap) -> d
     arguments = {}
     for name, literal in inputs.literals.items():
         expected = types.get(name)
-        transformer = _transformer(expected)
+        transformer = simple_transformer(expected)
         if transformer is None or literal.offloaded_metadata:
             return None
         try:
@@ -141,7 +141,7 @@ def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> Lite
     literals = {}
     for (name, variable), one in zip(variables.items(), values, strict=True):
         expected = declared.outputs[name]
-        transformer = _transformer(expected)
+        transformer = simple_transformer(expected)
         if transformer is None or type(one) is not expected:
             return None
         try:
@@ -152,8 +152,8 @@ def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> Lite
     return LiteralMap(literals=literals)
 
 
-def _transformer(expected: Any) -> SimpleTransformer[Any] | None:
-    """What converts values of a type, if that is a simple one."""
+def simple_transformer(expected: Any) -> SimpleTransformer[Any] | None:
+    """What converts values of a type, if that is a simple one. Only where originals() are in place."""
     if type(expected) is not type or expected not in _SIMPLE:
         return None
     found = flytekit_private.transformers().get(expected)

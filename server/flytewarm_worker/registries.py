@@ -41,5 +41,6 @@ class Registries:
         if (live := flytekit_private.launch_plans()) != self._launch_plans:
             live.clear()
             live.update(self._launch_plans)
+        flytekit_private.forget_literals()
         # Those that were added stay: of libraries such as pandas, which flytekit registers once when they are imported.
         flytekit_private.transformers().update(self._transformers)

@@ -17,6 +17,7 @@ from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
 
 from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json
+from flytewarm_worker.registries import Registries
 
 UTC = datetime.timezone.utc
 
@@ -227,3 +228,31 @@ def test_a_missing_input_is_named(context: FlyteContext) -> None:
 def test_unknown_inputs_are_named(context: FlyteContext) -> None:
     with pytest.raises(JsonInputError, match=r"unknown inputs \['other', 'txet'\]; .*with_defaults takes \['colour', "):
         literals_from_json(context, with_defaults, '{"required": 1, "txet": "x", "other": 2}')
+
+
+@pytest.mark.parametrize(
+    ("python_type", "value", "native"),
+    [
+        (int, 3, 3),
+        (float, 2, 2.0),
+        (str, "ü", "ü"),
+        (bool, True, True),
+        (datetime.datetime, "2026-01-02T03:04:05Z", datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (datetime.timedelta, 1.5, datetime.timedelta(seconds=1.5)),
+        (datetime.date, "2026-01-02", datetime.date(2026, 1, 2)),
+        (Annotated[int, "annotated"], 3, 3),
+    ],
+)
+def test_simple_values_become_what_flytekit_makes_of_them(
+    context: FlyteContext, python_type: Any, value: Any, native: Any
+) -> None:
+    made = literals_from_json(context, _task(python_type), json.dumps({"value": value})).literals["value"]
+    expected = TypeEngine.to_literal(context, native, python_type, TypeEngine.to_literal_type(python_type))
+    assert made.to_flyte_idl() == expected.to_flyte_idl()
+
+
+def test_values_of_json_are_not_kept(context: FlyteContext) -> None:
+    literals_from_json(context, _task(Optional[str]), json.dumps({"value": "kept"}))
+    registries = Registries()
+    registries.restore()
+    assert not getattr(TypeEngine, "_LITERAL_CACHE", None)
