@@ -6,7 +6,8 @@ import asyncio
 
 from flytewarm_api.worker import allocator
 
-# An outcome is on its way to its readers for a while; and large executions come in rows, so once for many, in seconds.
+# An outcome is on its way to its readers for a while; and what large values have taken is of use to the next ones, if
+# these come soon. In seconds.
 _PAUSE = 1.0
 
 
@@ -19,7 +20,8 @@ class MemoryReturn:
 
     def passed(self, size: int) -> None:
         """Inputs and outputs of `size` bytes have passed through the service."""
-        if size >= allocator.LARGE_BYTES and self._timer is None:
+        if size >= allocator.LARGE_BYTES:
+            self.close()
             self._timer = self._loop.call_later(_PAUSE, self._give_back)
 
     def close(self) -> None:

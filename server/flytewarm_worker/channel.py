@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import threading
 from typing import TypeVar
@@ -59,6 +60,12 @@ class Channel:
         with self._sending:
             for part in parts_to_send(header, payload):
                 self._socket.sendall(part)
+
+    def has_more_within(self, seconds: float) -> bool:
+        """Waits until there is something to receive, the end included, or the time is up."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def receive(self, kind: type[MessageT]) -> MessageT | None:
         """Waits for one message. Returns None when the other end is gone."""

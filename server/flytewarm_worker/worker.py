@@ -42,6 +42,9 @@ from flytewarm_worker.signals import register_stacks
 from flytewarm_worker.streams import StandardStreams
 from flytewarm_worker.usage import MemoryGrowth, be_killed_first, reset_peak_memory
 
+# How long the memory of large values is kept for the next ones, in seconds.
+_MEMORY_SECONDS = 1.0
+
 
 def preload() -> None:
     """Imports in the base zygote what flytekit imports on first use, and what tasks often do."""
@@ -163,8 +166,9 @@ class Worker:
         self._max_growth_bytes = max_growth_bytes
         self._cancellation = Cancellation()
         self._rehearses = False
-        # What the last execution had for inputs and outputs.
+        # What the last execution had for inputs and outputs, and whether memory of such is still to be given back.
         self._passed_bytes = 0
+        self._owes_memory = False
 
     def rehearse(self) -> None:
         """Runs a task of ours, so that the first execution does not take longer than the next. Whatever comes of it,
@@ -185,8 +189,7 @@ class Worker:
             self._reply(ready=ready)
             if not ready.retire_reason:
                 self._state.restore_attributes()
-                if self._passed_bytes >= allocator.LARGE_BYTES:
-                    allocator.give_back()
+                self._give_memory_back()
             work = self._next()
             if work is None or ready.retire_reason:
                 return
@@ -194,6 +197,14 @@ class Worker:
             # Inputs may be large: they are not kept until the next ones come.
             del work
             ready.replace_reason = growth.reason_to_go()
+
+    def _give_memory_back(self) -> None:
+        """What the allocator keeps after large values: it is of use to the next ones, if these come soon."""
+        is_large = self._passed_bytes >= allocator.LARGE_BYTES
+        self._owes_memory |= is_large
+        if self._owes_memory and not (is_large and self._channel.has_more_within(_MEMORY_SECONDS)):
+            allocator.give_back()
+            self._owes_memory = False
 
     def _next(self) -> Callable[[], None] | None:
         """Waits for a request; None when the server is gone."""

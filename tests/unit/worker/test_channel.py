@@ -160,3 +160,13 @@ def test_closing_twice_is_closing() -> None:
         channel.close()
         channel.close()
         assert theirs.recv(1) == b""
+
+
+def test_it_tells_whether_there_is_more(pair: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = pair
+    assert not channel.has_more_within(0.01)
+    theirs.sendall(_frame(_command()))
+    assert channel.has_more_within(10)
+    assert channel.receive(Command) == _command()
+    theirs.close()
+    assert channel.has_more_within(10)
