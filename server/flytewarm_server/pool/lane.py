@@ -223,8 +223,9 @@ class Lane:
         that wants a fresh one."""
         workers = self.environment.workers
         workers.replenish()
-        fresh = self.demand().fresh
-        if not fresh or (used := workers.idle()) is None:
+        if not any(level.queue.own_process for level in self._levels.values()) or (used := workers.idle()) is None:
+            return
+        if not (fresh := self.demand().fresh):
             return
         if fresh > workers.starting:
             workers.retire(used, _FRESH_WANTED, "isolated")
