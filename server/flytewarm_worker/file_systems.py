@@ -17,10 +17,12 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry, known_implementations
 
+from flytewarm_worker.snapshot import Snapshot
+
 # A task may make clients with ever new settings. More than these, and all are dropped.
 _MOST_KEPT = 8
-# Local ones that are used again, with what they had when they were made, by id.
-_local: dict[int, tuple[Any, dict[str, Any]]] = {}
+# Local ones that are used again, as they were made.
+_local: list[tuple[Any, Snapshot]] = []
 _TABLES: tuple[dict[str, Any], ...] = (MemoryFileSystem.store, _registry, known_implementations)
 
 
@@ -84,8 +86,7 @@ def read_environment() -> None:
 
 def keep_local(*instances: Any) -> None:
     """Has local file systems kept, these and no others, for as long as tasks leave them as they are."""
-    _local.clear()
-    _local.update({id(one): (one, _contents(one)) for one in instances})
+    _local[:] = [(one, Snapshot(one, one.dircache)) for one in instances]
 
 
 def is_in_use(instance: Any) -> bool:
@@ -94,14 +95,7 @@ def is_in_use(instance: Any) -> bool:
 
 
 def _is_as_made(instance: Any) -> bool:
-    known, contents = _local.get(id(instance), (None, None))
-    return known is instance and _contents(instance) == contents
-
-
-def _contents(instance: Any) -> dict[str, Any]:
-    """All that it has, down to its cache of listings: copied, where it could be changed in place."""
-    found = {**vars(instance), **{f"dircache.{name}": value for name, value in vars(instance.dircache).items()}}
-    return {name: value.copy() if type(value) in (dict, list) else value for name, value in found.items()}
+    return any(one is instance and made.holds() for one, made in _local)
 
 
 def forget_instances() -> None:

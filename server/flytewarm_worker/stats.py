@@ -10,6 +10,7 @@ from flytekit.interfaces.stats.client import DummyStatsClient, StatsClientProxy
 from flytekit.interfaces.stats.taggable import TaggableStats
 
 from flytewarm_api.v1 import execution_pb2, settings_pb2
+from flytewarm_worker.snapshot import Snapshot
 
 # Statsd servers whose sockets a worker keeps open; a request may name another one each time.
 _MOST_CLIENTS = 16
@@ -46,19 +47,19 @@ class _Stats:
     """Statistics with all that they consist of."""
 
     def __init__(self, config: StatsConfig, prefix: str, tags: dict[str, str]) -> None:
-        self._client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled))
-        proxy = StatsClientProxy(self._client, prefix=prefix)
+        self._route = _Route()
+        client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled), self._route)
+        proxy = StatsClientProxy(client, prefix=prefix)
         self._stats = TaggableStats(proxy, prefix, cfg=config, tags=dict(tags))
-        self._tags = tags
-        self._parts = [(vars(part), dict(vars(part))) for part in (self._stats, proxy, self._client)]
+        self._made = Snapshot(self._stats, proxy, client)
 
     def is_untouched(self) -> bool:
         """Whether tasks have left everything as it was."""
-        return self._stats._tags == self._tags and all(now == was for now, was in self._parts)
+        return self._made.holds()
 
     def used_with(self, sink: MetricSink) -> TaggableStats:
         """The statistics, of which `sink` is told from now on."""
-        self._client.sink = self._parts[-1][1]["sink"] = sink
+        self._route.sink = sink
         return self._stats
 
 
@@ -86,24 +87,29 @@ def _is_number(text: str) -> bool:
     return True
 
 
+class _Route:
+    """Where metrics go: to the sink of the execution that has the client now."""
+
+    __slots__ = ("sink",)
+    sink: MetricSink
+
+
 class _StreamingClient(statsd.client.base.StatsClientBase):  # type: ignore[misc]  # statsd has no types
     """A statsd client that passes each line on and shows it to a sink."""
 
     _prefix = None
     _maxudpsize = 512
 
-    # Of the execution that has the client.
-    sink: MetricSink
-
-    def __init__(self, client: statsd.StatsClient) -> None:
+    def __init__(self, client: statsd.StatsClient, route: _Route) -> None:
         self._client = client
+        self._route = route
 
     def _send(self, data: str) -> None:
         self._client._send(data)
         # A name that is longer than what statsd sends is nobody's metric.
         for line in data.split("\n") if len(data) <= _LONGEST_DATA else ():
             if (metric := parse_metric(line)) is not None:
-                self.sink(metric)
+                self._route.sink(metric)
 
     def pipeline(self) -> statsd.client.udp.Pipeline:
         return statsd.client.udp.Pipeline(self)

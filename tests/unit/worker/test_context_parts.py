@@ -22,6 +22,15 @@ DATA = DataConfig()
 METADATA = {"flyte-execution-name": "n"}
 
 
+class _Unequal:
+    """Refuses to be compared, as arrays do."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("neither")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 def _root(parent: Path, name: str) -> str:
     (parent / name / "local_flytekit").mkdir(parents=True)
     return str(parent / name)
@@ -70,6 +79,10 @@ def test_only_the_first_one_of_a_configuration_takes_flytekits_way(
         lambda fs: fs.storage_options.update(own=1),
         lambda fs: fs.dircache._cache.update(own=[]),
         lambda fs: fs.clear_instance_cache(),
+        lambda fs: setattr(fs, "dircache", 5),
+        lambda fs: vars(fs).pop("dircache"),
+        lambda fs: setattr(fs, "auto_mkdir", _Unequal()),
+        lambda fs: fs.storage_options.update(auto_mkdir=_Unequal()),
     ],
 )
 @pytest.mark.parametrize("which", ["_local", "_default_remote"])

@@ -58,6 +58,15 @@ def server() -> Iterator[socket.socket]:
     stats._made.clear()
 
 
+class _Unequal:
+    """Refuses to be compared, as arrays do."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("neither")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 def _stats(server: socket.socket, seen: list[Metric], **config: Any) -> TaggableStats:
     host, port = server.getsockname()
     return task_stats(StatsConfig(host=host, port=port, **config), "P.user_stats", {"exec_domain": "d"}, seen.append)
@@ -136,6 +145,8 @@ def test_the_same_are_used_again_and_call_the_sink_of_the_execution_that_has_the
         lambda used: setattr(used, "own", 1),
         lambda used: setattr(used._client, "decr", print),
         lambda used: setattr(used._client._client, "sink", print),
+        lambda used: setattr(used, "incr", _Unequal()),
+        lambda used: used.extend_tags({"exec_domain": _Unequal()}),
     ],
 )
 def test_those_that_a_task_changed_are_not_used_again(
