@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -95,13 +96,19 @@ def _of_the_process(home: str) -> dict[str, Any]:
     }
 
 
+def _without_address(one: object) -> str:
+    """A worker of a zygote that has been replaced has other addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(one))
+
+
 def _of_the_interpreter(home: str) -> dict[str, Any]:
     return {
         "path": [entry.replace(home, "~") for entry in sys.path],
         "arguments": [sys.argv, sys.orig_argv],
-        "finders": [str(one)[:40] for one in [*sys.meta_path, *sys.path_hooks]],
+        "finders": [_without_address(one) for one in [*sys.meta_path, *sys.path_hooks]],
         "hooks": [
-            str(hook)[:40] for hook in (sys.excepthook, sys.displayhook, threading.excepthook, sys.unraisablehook)
+            _without_address(hook)
+            for hook in (sys.excepthook, sys.displayhook, threading.excepthook, sys.unraisablehook)
         ],
         "traces": [str(sys.gettrace()), str(sys.getprofile()), str(threading.gettrace()), str(threading.getprofile())],
         "recursion": sys.getrecursionlimit(),
@@ -139,7 +146,7 @@ def _of_the_runtime(home: str) -> dict[str, Any]:
         "tracebacks": getattr(sys, "tracebacklimit", None),
         "stack": threading.stack_size(),
         "traced memory": tracemalloc.is_tracing(),
-        "captured warnings": str(logging._warnings_showwarning),
+        "captured warnings": _without_address(logging._warnings_showwarning),
         "start method": multiprocessing.get_start_method(allow_none=True),
         "main module": [sorted(vars(sys.modules["__main__"])), sys.modules["__main__"].__doc__],
         "prctl": [_prctl(option) for option in (2, 37)] + [_libc.prctl(option) for option in (3, 30, 39)],
