@@ -25,6 +25,12 @@ def _receipt(stream: Any) -> execution_pb2.Receipt:
     return [event for message in stream for event in message.events][-1].outcome.receipt
 
 
+def _idle(calls: Calls) -> dict[str, int]:
+    """The executions that each idle worker has had, by its name."""
+    known = environment(calls).workers
+    return {one.name: one.executions for one in known if one.state == worker_pool_pb2.WORKER_STATE_IDLE}
+
+
 def _begun(calls: Calls, made: task_executor_pb2.ExecuteTaskRequest) -> Any:
     """A stream of which the event `queued` has been read."""
     stream = calls.executor.ExecuteTask(made, timeout=60)
@@ -52,8 +58,10 @@ def test_a_used_worker_makes_way(own_service: StartService) -> None:
 
 def test_a_used_worker_stays_while_a_fresh_one_is_there(own_service: StartService) -> None:
     with open_calls(own_service(workers=2)) as calls:
+        wait_for(lambda: len(_idle(calls)) == 2)
         used = calls.outcome(_made(CONTEXT)).receipt.worker
         assert calls.outcome(_made(PROCESS)).receipt.worker != used
+        wait_for(lambda: _idle(calls).get(used) == 1)
         assert calls.outcome(_made(CONTEXT)).receipt.worker == used
 
 
@@ -64,15 +72,11 @@ def test_an_unused_worker_is_kept_ready_among_used_ones(own_service: StartServic
             calls.outcome(_made(CONTEXT))
             barrier.release()
 
-        def workers() -> dict[str, int]:
-            known = environment(calls).workers
-            return {one.name: one.executions for one in known if one.state == worker_pool_pb2.WORKER_STATE_IDLE}
-
-        wait_for(lambda: list(workers().values()) == [1, 1])
+        wait_for(lambda: list(_idle(calls).values()) == [1, 1])
         for _ in range(2):
             calls.outcome(_made(PROCESS))
-            wait_for(lambda: sorted(workers().values()) == [0, 1])
-        (unused,) = (name for name, executions in workers().items() if not executions)
+            wait_for(lambda: sorted(_idle(calls).values()) == [0, 1])
+        (unused,) = (name for name, executions in _idle(calls).items() if not executions)
         assert calls.outcome(_made(PROCESS)).receipt.worker == unused
 
 
