@@ -20,6 +20,10 @@ from flytewarm_server.rpc.status import CallError
 _Validate = Callable[[task_executor_pb2.ExecuteTaskRequest], Awaitable[ValidRequest]]
 # What an answer has around its events, in bytes: number, id, and their tags.
 _ENVELOPE = 256
+# While others wait for the workers, answers wait for so many more, as a share of those others; but not for longer than
+# this, in seconds. A message costs about as much as a quick task, on both sides, whatever is in it.
+_HELD_SHARE = 4
+_HELD_SECONDS = 0.005
 _NO_REFUSAL = status_pb2.Status()
 # What the stream's decoder gives: bytes that are no message are a status (handlers.py).
 _Messages = AsyncIterator[task_executor_pb2.ExecuteTasksRequest | CallError]
@@ -49,9 +53,10 @@ class ExecutionStream:
         left: Callable[[Execution], None],
         limits: StreamLimits,
         on_refusal: Callable[[CallError], None],
+        waiting: Callable[[], int],
     ) -> None:
         """`validate` and `accept` raise CallError, of which `on_refusal` is told; `left` is told of each execution that
-        the stream watches no more."""
+        the stream watches no more; `waiting` tells how many executions wait for a worker."""
         self._on_refusal = on_refusal
         self._validate = validate
         self._accept = accept
@@ -62,6 +67,9 @@ class ExecutionStream:
         # Those with something to tell, each once.
         self._ready: deque[_Item] = deque()
         self._news = asyncio.Event()
+        self._waiting = waiting
+        # Sends those that are held back; None while there is none, or enough of them.
+        self._held: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
 
     async def answers(self, messages: _Messages) -> AsyncGenerator[task_executor_pb2.ExecuteTasksResponse, None]:
@@ -71,6 +79,7 @@ class ExecutionStream:
         try:
             while True:
                 self._news.clear()
+                self._hold_no_more()
                 while self._ready:
                     response, ended = self._response()
                     if response.answers:
@@ -84,6 +93,7 @@ class ExecutionStream:
                 await self._news.wait()
         finally:
             reader.cancel()
+            self._hold_no_more()
             self._close(list(self._open))
             await asyncio.gather(reader, return_exceptions=True)
 
@@ -92,7 +102,15 @@ class ExecutionStream:
         if not item.listed:
             item.listed = True
             self._ready.append(item)
-            self._news.set()
+            if len(self._ready) >= self._waiting() // _HELD_SHARE:
+                self._news.set()
+            elif self._held is None:
+                self._held = asyncio.get_running_loop().call_later(_HELD_SECONDS, self._news.set)
+
+    def _hold_no_more(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
 
     async def _read(self, messages: _Messages) -> None:
         async for message in messages:

@@ -84,6 +84,7 @@ class TaskExecutor:
             self._left,
             self._stream_limits,
             lambda error: self._refusals.note("ExecuteTasks", error, context),
+            lambda: self._pool.waiting,
         )
         async with contextlib.aclosing(stream.answers(requests)) as responses:
             async for response in responses:

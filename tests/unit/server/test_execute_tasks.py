@@ -32,9 +32,13 @@ class _Front:
         self.left: list[Execution] = []
         self.refused: list[CallError] = []
         self.accepted = 0
+        # Executions that wait for a worker, those of other streams included.
+        self.waiting = 0
         self._places = places
         limits = StreamLimits(most, message_bytes)
-        self.stream = ExecutionStream(self._validate, self._accept, self.left.append, limits, self.refused.append)
+        self.stream = ExecutionStream(
+            self._validate, self._accept, self.left.append, limits, self.refused.append, lambda: self.waiting
+        )
 
     async def _validate(self, request: _Request) -> ValidRequest:
         if request.execution_id == "bad":
@@ -133,6 +137,29 @@ async def test_a_fault_of_ours_is_the_requests_alone() -> None:
     front.end()
     ((answer,),) = [response.answers async for response in answers]
     assert answer.request_number == 2
+
+
+async def test_answers_wait_for_each_other_while_the_workers_have_enough_to_do() -> None:
+    front = _Front()
+    stream = front.leave_in(4)
+    reader = asyncio.ensure_future(anext(stream))
+    await _turns()
+    front.waiting = 8
+    front.end()
+    await _turns()
+    assert not reader.done()
+    front.end()
+    assert [answer.request_number for answer in (await reader).answers] == [1, 2]
+    # One that remains alone comes all the same; and at once, when nothing waits for a worker any more.
+    front.end()
+    assert [answer.request_number for answer in (await anext(stream)).answers] == [3]
+    front.waiting = 0
+    front.end()
+    reader = asyncio.ensure_future(anext(stream))
+    await _turns()
+    assert reader.done()
+    assert [answer.request_number for answer in reader.result().answers] == [4]
+    assert [answer async for answer in stream] == []
 
 
 async def test_events_of_several_executions_that_coincide_share_a_message() -> None:
