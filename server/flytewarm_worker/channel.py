@@ -49,11 +49,11 @@ class Channel:
         payload = message.SerializeToString()
         self._send(encode_header(len(payload)), payload)
 
-    def send_in(self, field: int, message: Message) -> None:
-        """Sends the message that has this one in a field, and nothing else: to put it there would copy it, however
-        large it is. Raises OSError when the other end is gone."""
+    def send_in(self, field: int, message: Message, beside: Message) -> None:
+        """Sends the message that has this one in a field, and beside it what `beside` has: to put it there would copy
+        it, however large it is. Raises OSError when the other end is gone."""
         payload = message.SerializeToString()
-        prefix = encode_field_header(field, len(payload))
+        prefix = beside.SerializeToString() + encode_field_header(field, len(payload))
         self._send(encode_header(len(prefix) + len(payload)) + prefix, payload)
 
     def _send(self, header: bytes, payload: bytes) -> None:

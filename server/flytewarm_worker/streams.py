@@ -11,6 +11,7 @@ from typing import TextIO
 from flytewarm_api.worker import processes
 from flytewarm_worker.channel import move_to_high_fd
 
+_OUTPUTS = (1, 2)
 _BACKSLASHES = "backslashreplace"
 
 
@@ -23,6 +24,7 @@ class StandardStreams:
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._kept[0] = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 512)
         os.close(null)
+        self._nowhere = move_to_high_fd(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
         self._restore_descriptors()
         # As the interpreter has chosen them at its start.
         self._encoding, self._errors = sys.stdout.encoding, sys.stdout.errors or "strict"
@@ -45,6 +47,20 @@ class StandardStreams:
         if not _configured(self._stderr, 2, self._encoding, _BACKSLASHES):
             self._stderr = self._open_stderr()
         self._restore_objects()
+
+    def divert(self) -> None:
+        """From now on what is written to 1 and 2 goes nowhere."""
+        for fd in _OUTPUTS:
+            os.dup2(self._nowhere, fd)
+
+    def attach(self) -> None:
+        """From now on what is written to 1 and 2 goes to the pipes again."""
+        for stream in (self._stdout, self._stderr):
+            # What finalizers have left in a buffer; they may have closed it, too.
+            with contextlib.suppress(ValueError):
+                stream.flush()
+        for fd in _OUTPUTS:
+            os.dup2(self._kept[fd], fd)
 
     def _open_stdout(self) -> TextIO:
         return _open(1, self._encoding, self._errors)

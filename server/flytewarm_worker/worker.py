@@ -186,6 +186,7 @@ class Worker:
         ready = frames_pb2.WorkerReady(pid=self._pid)
         growth = MemoryGrowth(self._max_growth_bytes)
         while True:
+            self._output.attach()
             self._reply(ready=ready)
             if not ready.retire_reason:
                 self._state.restore_attributes()
@@ -247,8 +248,12 @@ class Worker:
         outcome.receipt.worker_retired = self._state.leftovers()
         # What the task wrote must be in the pipes before the outcome is on the socket: the server relies on it.
         self._output.restore()
+        # Finalizers may still write, and the next execution's output is not to begin with that.
+        self._output.divert()
         if not self._rehearses:
-            self._channel.send_in(frames_pb2.WorkerReply.OUTCOME_FIELD_NUMBER, outcome)
+            is_alone = not outcome.receipt.worker_retired and not processes.has_children()
+            beside = frames_pb2.WorkerReply(alone=is_alone)
+            self._channel.send_in(frames_pb2.WorkerReply.OUTCOME_FIELD_NUMBER, outcome, beside)
 
     def _describe(self, request: task_executor_pb2.DescribeTaskRequest) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -77,6 +77,8 @@ class Lane:
         self._key = key
         # By level of nesting; those of one level wait for workers that those of the level below hold.
         self._levels: dict[int, _Level] = {0: _Level()}
+        # By id, what waits and was handed to a worker all the same. That may have ended since.
+        self._handed_over: dict[str, Worker] = {}
 
     @property
     def queued(self) -> int:
@@ -115,9 +117,12 @@ class Lane:
         self._have_more_workers()
 
     def remove(self, execution: Execution) -> None:
-        """Takes an execution out that waits."""
-        self._levels[execution.level].queue.remove(execution)
-        self._admission.leave(self._key, execution.level)
+        """Takes an execution out that waits, and is to end."""
+        if (worker := self._worker_with(execution)) is not None:
+            # It would begin that any moment.
+            worker.next = None
+            self.environment.workers.retire(worker, f"execution {execution.id}, its next one, has ended", "ended")
+        self._take_out(execution)
 
     async def describe(
         self, request: task_executor_pb2.DescribeTaskRequest, level: int, waited_for: Hashable | None = None
@@ -162,6 +167,16 @@ class Lane:
         """The worker that has it."""
         return next((one for one in self.environment.workers if one.execution is execution), None)
 
+    def _take_out(self, execution: Execution) -> None:
+        self._levels[execution.level].queue.remove(execution)
+        self._admission.leave(self._key, execution.level)
+        self._handed_over.pop(execution.id, None)
+
+    def _worker_with(self, execution: Execution) -> Worker | None:
+        """The worker that was handed an execution, to begin when it is ready."""
+        worker = self._handed_over.get(execution.id)
+        return worker if worker is not None and worker.next is execution else None
+
     def _level(self, number: int) -> _Level:
         return self._levels.setdefault(number, _Level())
 
@@ -199,14 +214,18 @@ class Lane:
         fresh = workers.idle(fresh=True) if level.queue.own_process else None
         # Those that want a fresh one let the others pass while none is there.
         startable = (one for one in level.queue if fresh is not None or not one.request.own_process)
-        if (execution := next(startable, None)) is None:
+        if (execution := self._first(startable)) is None:
             return False
         if not self._owner.execution_expired(execution):
-            self.remove(execution)
+            self._take_out(execution)
             worker = fresh if execution.request.own_process else idle
             assert worker is not None
             worker.execute(execution)
         return True
+
+    def _first(self, executions: Iterable[Execution]) -> Execution | None:
+        """The first one that no worker was handed."""
+        return next((one for one in executions if self._worker_with(one) is None), None)
 
     def _startable(self) -> bool:
         """Whether anything waits for nothing but a worker. Most of the time all that may work do so, with more to come:
@@ -265,6 +284,22 @@ class Lane:
         self.environment.proved = True
         self.last_used = asyncio.get_running_loop().time()
         self._owner.execution_outcome(self, worker, execution, outcome)
+
+    def worker_free_soon(self, worker: Worker) -> None:
+        """Hands it what it would be given when it is ready, unless that depends on what is there then."""
+        level = self._level(worker.level)
+        if self.waiting != len(level.queue) or level.queue.own_process:
+            return
+        if (execution := self._first(level.queue)) is not None and not self._owner.execution_expired(execution):
+            self._handed_over[execution.id] = worker
+            worker.execute_next(execution)
+
+    def worker_began_next(self, worker: Worker) -> None:
+        """It runs what it was handed; or ends, if that has ended while it waited."""
+        execution = worker.next
+        if execution is not None and not self._owner.execution_expired(execution):
+            self._take_out(execution)
+            worker.begin_next()
 
     def worker_lost(self, worker: Worker, execution: Execution) -> None:
         """It ended before its execution."""

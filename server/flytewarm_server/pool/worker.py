@@ -63,8 +63,10 @@ class WorkerOwner(Protocol):
     def worker_ready(self, worker: Worker, ready: frames_pb2.WorkerReady) -> None:
         """It can take a request, or must be ended or replaced for the reason given."""
 
-    def worker_outcome(self, worker: Worker, execution: Execution, outcome: execution_pb2.Outcome) -> None:
-        """Its execution has ended."""
+    def worker_outcome(
+        self, worker: Worker, execution: Execution, outcome: execution_pb2.Outcome, *, alone: bool
+    ) -> None:
+        """Its execution has ended; `alone`: and can have left nothing that writes."""
 
     def worker_gone(self, worker: Worker) -> None:
         """Its socket has closed, or has brought junk: the process has ended, or must."""
@@ -89,6 +91,8 @@ class Worker(asyncio.Protocol):
         # Whether nothing of anybody has run in it.
         self.fresh = True
         self.execution: Execution | None = None
+        # What it begins as soon as it is ready again. Until then that waits for a worker, as all others do.
+        self.next: Execution | None = None
         # What gives it up unless it is ready again soon; None but after an execution.
         self.restoring: asyncio.TimerHandle | None = None
         # Whether its environment sees to its end already, and why it came to that (Metrics.worker_exited).
@@ -111,6 +115,7 @@ class Worker(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._description: Description | None = None
         self._pipes = PipeReaders()
+        self._written_early: list[tuple[execution_pb2.LogStream, bytes]] = []
 
     @property
     def state(self) -> WorkerState:
@@ -152,12 +157,37 @@ class Worker(asyncio.Protocol):
         return ends
 
     def execute(self, execution: Execution) -> None:
-        """Hands an execution over."""
+        """Hands an execution over, which begins at once."""
+        self._hand_over(execution)
+        self._begin(execution)
+
+    def execute_next(self, execution: Execution) -> None:
+        """Hands an execution over while this puts its process back after another one. The caller has it begin once this
+        is ready again, or ends this one's process."""
+        self.next = execution
+        self._hand_over(execution)
+
+    def begin_next(self) -> None:
+        """It is ready, and so has begun what it was handed before."""
+        execution, self.next = self.next, None
+        assert execution is not None
+        self._begin(execution)
+        written, self._written_early = self._written_early, []
+        for stream, data in written:
+            execution.write(stream, data)
+
+    def _begin(self, execution: Execution) -> None:
         self.level = execution.level
-        self._lifecycle.move(WorkerState.BUSY)
+        if self.state is WorkerState.IDLE:
+            # Otherwise it was told to end, too late.
+            self._lifecycle.move(WorkerState.BUSY)
         self.fresh = False
         self.execution = execution
         execution.starting()
+        execution.running(self.name, warm=self.executions > 0)
+        self.executions += 1
+
+    def _hand_over(self, execution: Execution) -> None:
         request = execution.request
         self._send(
             frames_pb2.WorkerRequest(
@@ -173,8 +203,6 @@ class Worker(asyncio.Protocol):
             ),
             request.message.SerializeToString(),
         )
-        execution.running(self.name, warm=self.executions > 0)
-        self.executions += 1
 
     def describe(self, request: task_executor_pb2.DescribeTaskRequest, description: Description, level: int) -> None:
         """Asks for a task's description, which becomes the result of `description`."""
@@ -260,7 +288,7 @@ class Worker(asyncio.Protocol):
             self.drain_output()
             execution, self.execution = self.execution, None
             execution.outcome_bytes = size
-            self._owner.worker_outcome(self, execution, reply.outcome)
+            self._owner.worker_outcome(self, execution, reply.outcome, alone=reply.alone)
         elif kind == "ready":
             if self.execution is not None:
                 raise _JunkError("ready, without an outcome")
@@ -305,6 +333,9 @@ class Worker(asyncio.Protocol):
         def write(data: bytes) -> None:
             if self.execution is not None:
                 self.execution.write(stream, data)
+            elif self.next is not None:
+                # It has begun that, and told so over the socket, which is read later.
+                self._written_early.append((stream, data))
             elif self.executions == 0:
                 # Why it does not start, perhaps. Output between executions belongs to none of them.
                 log(data)

@@ -66,6 +66,12 @@ class WorkersOwner(Protocol):
     def worker_outcome(self, worker: Worker, execution: Execution, outcome: execution_pb2.Outcome) -> None:
         """A worker has ended its execution."""
 
+    def worker_free_soon(self, worker: Worker) -> None:
+        """A worker that puts its process back can take its next execution already, to begin when it is ready."""
+
+    def worker_began_next(self, worker: Worker) -> None:
+        """A worker has begun what it was handed before it was ready."""
+
     def worker_lost(self, worker: Worker, execution: Execution) -> None:
         """A worker ended before its execution; its `ending` tells how."""
 
@@ -190,6 +196,7 @@ class Workers:
         """Forgets all workers once their zygote is closed. Executions that still run are lost."""
         for worker in self:
             worker.retire()
+            worker.next = None
             worker.dead(worker.exit_status)
             # An execution of a zygote that has ended: its worker's socket may close later than the zygote's own.
             execution, worker.execution = worker.execution, None
@@ -227,6 +234,8 @@ class Workers:
         if ready.retire_reason:
             self.retire(worker, ready.retire_reason)
             return
+        if worker.next is not None:
+            self._owner.worker_began_next(worker)
         limit = self._terms.max_executions
         if ready.replace_reason:
             self.replace(worker, ready.replace_reason, "memory_growth")
@@ -239,11 +248,15 @@ class Workers:
         if self._tally.living > self._size:
             self._trim(worker)
 
-    def worker_outcome(self, worker: Worker, execution: Execution, outcome: execution_pb2.Outcome) -> None:
-        """The worker's execution has ended."""
+    def worker_outcome(
+        self, worker: Worker, execution: Execution, outcome: execution_pb2.Outcome, *, alone: bool
+    ) -> None:
+        """The worker's execution has ended; `alone`: and can have left nothing that writes."""
         loop, limit = asyncio.get_running_loop(), self._terms.start_timeout
         worker.restoring = loop.call_later(limit, self._give_up_restoring, worker)
         self._owner.worker_outcome(worker, execution, outcome)
+        if alone and self._goes_on(worker):
+            self._owner.worker_free_soon(worker)
 
     def worker_gone(self, worker: Worker) -> None:
         """The worker's socket has closed, or cannot be believed any more."""
@@ -254,6 +267,10 @@ class Workers:
                 self._start_failures += 1
                 worker.end_reason = "start_failed"
             worker.retire()
+            if worker.next is not None:
+                # It waits for another one.
+                worker.next = None
+                asyncio.get_running_loop().call_soon(self._owner.work_wanted)
             self._background.spawn(self._bury(worker))
 
     # From fork to end
@@ -267,6 +284,12 @@ class Workers:
             # Its place is free; an idle worker may have waited for that.
             asyncio.get_running_loop().call_soon(self._owner.work_wanted)
         self._on_change(old, new)
+
+    def _goes_on(self, worker: Worker) -> bool:
+        """Whether a worker that ends an execution is to have another one, as far as is known."""
+        limit = self._terms.max_executions
+        is_last = worker.name in self._leaving or (limit and worker.executions >= limit)
+        return worker.busy and not is_last and self._tally.living <= self._size
 
     def _give_up_restoring(self, worker: Worker) -> None:
         if worker.state is WorkerState.BUSY:

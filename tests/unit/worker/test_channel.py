@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from flytewarm_api.worker.framing import HEADER, FramingError, encode_frame
+from flytewarm_api.v1 import execution_pb2
+from flytewarm_api.worker.framing import HEADER, FramingError, encode_frame, frame_length
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker.channel import Channel, move_to_high_fd
 
-Command = frames_pb2.ZygoteCommand
+Command, Reply = frames_pb2.ZygoteCommand, frames_pb2.WorkerReply
 
 
 @pytest.fixture
@@ -47,10 +48,11 @@ def test_messages_go_both_ways(pair: tuple[Channel, socket.socket]) -> None:
 @pytest.mark.parametrize("length", [1, 150_000])
 def test_a_message_is_sent_in_another(pair: tuple[Channel, socket.socket], length: int) -> None:
     channel, theirs = pair
-    fork = frames_pb2.ForkWorker(name="x" * length)
-    channel.send_in(Command.FORK_WORKER_FIELD_NUMBER, fork)
-    expected = _frame(Command(fork_worker=fork))
-    assert theirs.recv(len(expected), socket.MSG_WAITALL) == expected
+    outcome = execution_pb2.Outcome(outputs=execution_pb2.Outputs(json="x" * length))
+    channel.send_in(Reply.OUTCOME_FIELD_NUMBER, outcome, beside=Reply(alone=True))
+    size = frame_length(theirs.recv(HEADER.size, socket.MSG_WAITALL))
+    received = Reply.FromString(theirs.recv(size, socket.MSG_WAITALL))
+    assert received == Reply(alone=True, outcome=outcome)
 
 
 def test_descriptors_come_with_their_message(pair: tuple[Channel, socket.socket]) -> None:

@@ -151,20 +151,22 @@ class Execute(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., dry_run: bool = ..., max_event_bytes: _Optional[int] = ..., max_error_bytes: _Optional[int] = ..., max_deck_bytes: _Optional[int] = ..., template_task: _Optional[_Union[_task_executor_pb2.TaskReference, _Mapping]] = ...) -> None: ...
 
 class WorkerReply(_message.Message):
-    __slots__ = ("ready", "event", "outcome", "described", "describe_failed", "start_failed")
+    __slots__ = ("ready", "event", "outcome", "described", "describe_failed", "start_failed", "alone")
     READY_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     DESCRIBED_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FAILED_FIELD_NUMBER: _ClassVar[int]
     START_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
     ready: WorkerReady
     event: _execution_pb2.Event
     outcome: _execution_pb2.Outcome
     described: _task_executor_pb2.DescribeTaskResponse
     describe_failed: str
     start_failed: str
-    def __init__(self, ready: _Optional[_Union[WorkerReady, _Mapping]] = ..., event: _Optional[_Union[_execution_pb2.Event, _Mapping]] = ..., outcome: _Optional[_Union[_execution_pb2.Outcome, _Mapping]] = ..., described: _Optional[_Union[_task_executor_pb2.DescribeTaskResponse, _Mapping]] = ..., describe_failed: _Optional[str] = ..., start_failed: _Optional[str] = ...) -> None: ...
+    alone: bool
+    def __init__(self, ready: _Optional[_Union[WorkerReady, _Mapping]] = ..., event: _Optional[_Union[_execution_pb2.Event, _Mapping]] = ..., outcome: _Optional[_Union[_execution_pb2.Outcome, _Mapping]] = ..., described: _Optional[_Union[_task_executor_pb2.DescribeTaskResponse, _Mapping]] = ..., describe_failed: _Optional[str] = ..., start_failed: _Optional[str] = ..., alone: bool = ...) -> None: ...
 
 class WorkerReady(_message.Message):
     __slots__ = ("retire_reason", "pid", "replace_reason")
