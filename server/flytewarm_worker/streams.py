@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sys
 from typing import TextIO
@@ -21,9 +20,7 @@ class StandardStreams:
     def __init__(self, stdout_fd: int, stderr_fd: int) -> None:
         """Takes ownership of the write ends of the pipes and makes them descriptors 1 and 2."""
         self._kept = {1: move_to_high_fd(stdout_fd), 2: move_to_high_fd(stderr_fd)}
-        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self._kept[0] = fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 512)
-        os.close(null)
+        self._kept[0] = move_to_high_fd(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         self._nowhere = move_to_high_fd(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
         self._restore_descriptors()
         # As the interpreter has chosen them at its start.

@@ -77,8 +77,6 @@ class Lane:
         self._key = key
         # By level of nesting; those of one level wait for workers that those of the level below hold.
         self._levels: dict[int, _Level] = {0: _Level()}
-        # By id, what waits and was handed to a worker all the same. That may have ended since.
-        self._handed_over: dict[str, Worker] = {}
 
     @property
     def queued(self) -> int:
@@ -118,10 +116,11 @@ class Lane:
 
     def remove(self, execution: Execution) -> None:
         """Takes an execution out that waits, and is to end."""
-        if (worker := self._worker_with(execution)) is not None:
+        workers = self.environment.workers
+        if (worker := next((one for one in workers if one.next is execution), None)) is not None:
             # It would begin that any moment.
             worker.next = None
-            self.environment.workers.retire(worker, f"execution {execution.id}, its next one, has ended", "ended")
+            workers.retire(worker, f"execution {execution.id}, its next one, has ended", "ended")
         self._take_out(execution)
 
     async def describe(
@@ -170,12 +169,6 @@ class Lane:
     def _take_out(self, execution: Execution) -> None:
         self._levels[execution.level].queue.remove(execution)
         self._admission.leave(self._key, execution.level)
-        self._handed_over.pop(execution.id, None)
-
-    def _worker_with(self, execution: Execution) -> Worker | None:
-        """The worker that was handed an execution, to begin when it is ready."""
-        worker = self._handed_over.get(execution.id)
-        return worker if worker is not None and worker.next is execution else None
 
     def _level(self, number: int) -> _Level:
         return self._levels.setdefault(number, _Level())
@@ -225,7 +218,8 @@ class Lane:
 
     def _first(self, executions: Iterable[Execution]) -> Execution | None:
         """The first one that no worker was handed."""
-        return next((one for one in executions if self._worker_with(one) is None), None)
+        handed_over = {worker.next for worker in self.environment.workers}
+        return next((one for one in executions if one not in handed_over), None)
 
     def _startable(self) -> bool:
         """Whether anything waits for nothing but a worker. Most of the time all that may work do so, with more to come:
@@ -291,7 +285,6 @@ class Lane:
         if self.waiting != len(level.queue) or level.queue.own_process:
             return
         if (execution := self._first(level.queue)) is not None and not self._owner.execution_expired(execution):
-            self._handed_over[execution.id] = worker
             worker.execute_next(execution)
 
     def worker_began_next(self, worker: Worker) -> None:

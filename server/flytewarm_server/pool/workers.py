@@ -196,7 +196,6 @@ class Workers:
         """Forgets all workers once their zygote is closed. Executions that still run are lost."""
         for worker in self:
             worker.retire()
-            worker.next = None
             worker.dead(worker.exit_status)
             # An execution of a zygote that has ended: its worker's socket may close later than the zygote's own.
             execution, worker.execution = worker.execution, None
@@ -236,11 +235,11 @@ class Workers:
             return
         if worker.next is not None:
             self._owner.worker_began_next(worker)
-        limit = self._terms.max_executions
         if ready.replace_reason:
             self.replace(worker, ready.replace_reason, "memory_growth")
-        elif limit and worker.executions >= limit:
-            self.replace(worker, f"it has had {limit} executions (--max-executions)", "max_executions")
+        elif self._has_had_all(worker):
+            told = f"it has had {self._terms.max_executions} executions (--max-executions)"
+            self.replace(worker, told, "max_executions")
         if self._leaving:
             self._let_go()
         if worker.state is WorkerState.IDLE:
@@ -287,9 +286,13 @@ class Workers:
 
     def _goes_on(self, worker: Worker) -> bool:
         """Whether a worker that ends an execution is to have another one, as far as is known."""
-        limit = self._terms.max_executions
-        is_last = worker.name in self._leaving or (limit and worker.executions >= limit)
+        is_last = worker.name in self._leaving or self._has_had_all(worker)
         return worker.busy and not is_last and self._tally.living <= self._size
+
+    def _has_had_all(self, worker: Worker) -> bool:
+        """Whether it has had as many executions as it may."""
+        limit = self._terms.max_executions
+        return bool(limit) and worker.executions >= limit
 
     def _give_up_restoring(self, worker: Worker) -> None:
         if worker.state is WorkerState.BUSY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from stage import READY, Stage, StandInPool, make_execution
@@ -30,8 +31,22 @@ async def _outcome(it: Stage, worker: Worker, *, alone: bool = True) -> None:
     await it.until(lambda: worker.execution is None)
 
 
-async def _handed_over(it: Stage, work: Lane) -> tuple[Worker, Execution]:
-    """A worker that was handed its next execution, and that execution."""
+@dataclass
+class _Handed:
+    """A lane's only worker, which puts its process back after an execution, and the next one that it was handed."""
+
+    work: Lane
+    pool: StandInPool
+    admission: Admission
+    it: Stage
+    worker: Worker
+    following: Execution
+
+
+@pytest.fixture
+async def handed(stage: Callable[..., Stage], lane: _Made) -> _Handed:
+    work, pool, admission = lane
+    it = stage(Bounds(1, 1), lane=work)
     await it.start_all()
     work.submit(make_execution("first"))
     following = make_execution("next")
@@ -39,17 +54,15 @@ async def _handed_over(it: Stage, work: Lane) -> tuple[Worker, Execution]:
     (worker,) = it.workers
     await _outcome(it, worker)
     assert worker.next is following
-    return worker, following
+    return _Handed(work, pool, admission, it, worker, following)
 
 
-async def test_it_waits_until_the_worker_is_ready(stage: Callable[..., Stage], lane: _Made) -> None:
-    work, _, admission = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
-    assert (following.state, work.waiting, len(admission)) == (ExecutionState.QUEUED, 1, 1)
+async def test_it_waits_until_the_worker_is_ready(handed: _Handed) -> None:
+    it, worker, following = handed.it, handed.worker, handed.following
+    assert (following.state, handed.work.waiting, len(handed.admission)) == (ExecutionState.QUEUED, 1, 1)
     await it.say(worker.name, READY())
     assert (worker.execution, worker.next, worker.state) == (following, None, WorkerState.BUSY)
-    assert (following.state, work.waiting, len(admission)) == (ExecutionState.RUNNING, 0, 0)
+    assert (following.state, handed.work.waiting, len(handed.admission)) == (ExecutionState.RUNNING, 0, 0)
     assert worker.executions == 2
 
 
@@ -68,12 +81,8 @@ async def test_each_worker_has_another_next_one(stage: Callable[..., Stage], lan
     assert work.waiting == 1
 
 
-async def test_what_it_writes_before_the_service_knows_that_it_is_ready_is_the_next_ones(
-    stage: Callable[..., Stage], lane: _Made
-) -> None:
-    work, _, _ = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
+async def test_what_it_writes_before_the_service_knows_that_it_is_ready_is_the_next_ones(handed: _Handed) -> None:
+    it, worker, following = handed.it, handed.worker, handed.following
     it.write(worker.name, b"of the next\n")
     worker.drain_output()
     await it.say(worker.name, READY())
@@ -82,49 +91,39 @@ async def test_what_it_writes_before_the_service_knows_that_it_is_ready_is_the_n
     assert following.log.batch(0)[2].log.text == "of the next\n"
 
 
-async def test_one_that_ends_takes_the_worker_with_it(stage: Callable[..., Stage], lane: _Made) -> None:
+async def test_one_that_ends_takes_the_worker_with_it(handed: _Handed) -> None:
     """That would begin it any moment."""
-    work, _, admission = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
-    work.submit(make_execution("last"))
-    work.remove(following)
+    it, worker, following = handed.it, handed.worker, handed.following
+    handed.work.submit(make_execution("last"))
+    handed.work.remove(following)
     assert worker.state is WorkerState.RETIRING
     await it.until(lambda: it.names == {"env-2"})
     await it.start_all()
     (fresh,) = it.workers
     assert it.execution(fresh) == "last"
-    assert len(admission) == work.waiting == 0
+    assert len(handed.admission) == handed.work.waiting == 0
 
 
-async def test_one_whose_time_is_up_when_the_worker_is_ready_is_not_run(
-    stage: Callable[..., Stage], lane: _Made
-) -> None:
-    work, pool, _ = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
-    pool.expired = {following.id}
+async def test_one_whose_time_is_up_when_the_worker_is_ready_is_not_run(handed: _Handed) -> None:
+    it, worker, following = handed.it, handed.worker, handed.following
+    handed.pool.expired = {following.id}
     await it.say(worker.name, READY())
-    assert (worker.state, worker.execution, work.waiting) == (WorkerState.RETIRING, None, 0)
+    assert (worker.state, worker.execution, handed.work.waiting) == (WorkerState.RETIRING, None, 0)
 
 
 @pytest.mark.parametrize("end", ["dies", "retires"])
-async def test_one_that_a_worker_did_not_begin_goes_to_another(
-    stage: Callable[..., Stage], lane: _Made, end: str
-) -> None:
-    work, _, admission = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
+async def test_one_that_a_worker_did_not_begin_goes_to_another(handed: _Handed, end: str) -> None:
+    it, worker, following = handed.it, handed.worker, handed.following
     if end == "dies":
         it.zygote.end(worker.name)
     else:
         await it.say(worker.name, READY(retire_reason="it cannot be put back"))
     await it.until(lambda: it.names == {"env-2"})
-    assert (following.state, work.waiting) == (ExecutionState.QUEUED, 1)
+    assert (following.state, handed.work.waiting) == (ExecutionState.QUEUED, 1)
     await it.start_all()
     (fresh,) = it.workers
     assert fresh.execution is following
-    assert len(admission) == work.waiting == 0
+    assert len(handed.admission) == handed.work.waiting == 0
 
 
 async def test_one_that_a_worker_did_not_begin_goes_to_one_that_idles(stage: Callable[..., Stage], lane: _Made) -> None:
@@ -144,29 +143,23 @@ async def test_one_that_a_worker_did_not_begin_goes_to_one_that_idles(stage: Cal
     assert it.execution(other) == "c"
 
 
-async def test_one_that_was_begun_as_its_worker_was_told_to_end_is_lost(
-    stage: Callable[..., Stage], lane: _Made
-) -> None:
+async def test_one_that_was_begun_as_its_worker_was_told_to_end_is_lost(handed: _Handed) -> None:
     """It may have had effects: it must not begin again elsewhere."""
-    work, pool, _ = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
+    it, worker, following = handed.it, handed.worker, handed.following
     it.reply(worker.name, frames_pb2.WorkerReply(ready=READY(pid=1)))
     worker.retire()
     await it.until(lambda: worker.execution is following)
     it.zygote.end(worker.name)
-    await it.until(lambda: pool.lost == ["next"])
-    assert work.waiting == 0
+    await it.until(lambda: handed.pool.lost == ["next"])
+    assert handed.work.waiting == 0
 
 
-async def test_a_worker_to_be_replaced_begins_what_it_has(stage: Callable[..., Stage], lane: _Made) -> None:
-    work, _, _ = lane
-    it = stage(Bounds(1, 1), lane=work)
-    worker, following = await _handed_over(it, work)
+async def test_a_worker_to_be_replaced_begins_what_it_has(handed: _Handed) -> None:
+    it, worker, following = handed.it, handed.worker, handed.following
     await it.say(worker.name, READY(replace_reason="it has grown"))
     await it.start_all()
     assert (worker.execution, worker.state) == (following, WorkerState.BUSY)
-    work.submit(make_execution("last"))
+    handed.work.submit(make_execution("last"))
     await _outcome(it, worker)
     # Its replacement is there.
     assert worker.next is None
