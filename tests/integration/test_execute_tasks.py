@@ -115,6 +115,18 @@ def test_each_of_many_requests_has_one_outcome(calls: Calls) -> None:
         assert [event.WhichOneof("kind") for event in events] == ["queued", "started", "outcome"]
 
 
+def test_each_has_its_own_output_and_no_finalizers(own_service: StartService) -> None:
+    """Workers have their next request while they put their process back, and objects of the last task go just then."""
+    with open_calls(own_service(preload="finalizers")) as calls, Stream(calls) as stream:
+        stream.send(*(request("finalizers.say", number=number) for number in range(1, 201)))
+        answers = stream.read_all()
+        assert {_outcome(one).receipt.worker for one in answers.values()} == {idle_worker(calls).name}
+    written = dict.fromkeys(answers, "")
+    for answer in stream.answers:
+        written[answer.request_number] += "".join(event.log.text for event in answer.events)
+    assert written == {number: f"{number}\n" for number in range(1, 201)}
+
+
 def test_events_may_be_left_out(calls: Calls) -> None:
     leave_out = settings_pb2.EventOptions(omit_progress=True, omit_logs=True, omit_metrics=True)
     with Stream(calls, _with(request("basic.noisy", lines=1), events=leave_out)) as stream:

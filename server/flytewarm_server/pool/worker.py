@@ -39,6 +39,8 @@ _CAUSES = (
 )
 # What tasks emit; all other events are the service's own, or are not sent as events.
 _EVENTS = ("deck", "metric")
+# How many times a worker's pipes are read, at most, before it is known to be ready, for what it begins then.
+_MOST_EARLY = 16
 # What a frame may hold beside the event that is sent on, in bytes.
 _FRAME_MARGIN = 1 << 20
 
@@ -305,7 +307,8 @@ class Worker(asyncio.Protocol):
             raise _JunkError(f"{kind or 'an empty reply'}, which nobody asked for")
 
     def _ready(self, ready: frames_pb2.WorkerReady) -> None:
-        self.drain_output()
+        if self.next is None:
+            self.drain_output()
         self._description = None
         if self.state is WorkerState.STARTING:
             with contextlib.suppress(OSError):
@@ -334,8 +337,10 @@ class Worker(asyncio.Protocol):
             if self.execution is not None:
                 self.execution.write(stream, data)
             elif self.next is not None:
-                # It has begun that, and told so over the socket, which is read later.
-                self._written_early.append((stream, data))
+                # It has begun that, and told so over the socket, which is read later. More than a little is of
+                # something else: that it is ready can be read by then.
+                if len(self._written_early) < _MOST_EARLY:
+                    self._written_early.append((stream, data))
             elif self.executions == 0:
                 # Why it does not start, perhaps. Output between executions belongs to none of them.
                 log(data)

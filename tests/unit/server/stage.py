@@ -183,4 +183,4 @@ class StandInPool:
 
 def make_execution(name: str = "x", *, own_process: bool = False, level: int = 0) -> Execution:
     request = ValidRequest(task_executor_pb2.ExecuteTaskRequest(), own_process=own_process)
-    return Execution(name, request, max_log_bytes=1 << 10, level=level)
+    return Execution(name, request, max_log_bytes=1 << 20, level=level)

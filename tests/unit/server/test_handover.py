@@ -91,6 +91,21 @@ async def test_what_it_writes_before_the_service_knows_that_it_is_ready_is_the_n
     assert following.log.batch(0)[2].log.text == "of the next\n"
 
 
+async def test_output_without_end_before_it_is_ready_is_not_kept(handed: _Handed) -> None:
+    """The next one has written no more than a little by then: it is of what the last one has left."""
+    it, worker, following = handed.it, handed.worker, handed.following
+    for _ in range(200):
+        it.write(worker.name, b"x" * 999 + b"\n")
+        worker.drain_output()
+    await it.say(worker.name, READY())
+    it.write(worker.name, b"of the next\n")
+    worker.drain_output()
+    following.finish(execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED), worker.name)
+    texts = [event.log.text for event in following.log.batch(0) if event.HasField("log")]
+    assert len("".join(texts)) < 100_000
+    assert texts[-1] == "of the next\n"
+
+
 async def test_one_that_ends_takes_the_worker_with_it(handed: _Handed) -> None:
     """That would begin it any moment."""
     it, worker, following = handed.it, handed.worker, handed.following
