@@ -1,7 +1,8 @@
-"""What holds for every test: temporary files go where they are removed."""
+"""What holds for every test: temporary files go where they are removed, and forks leave alone what is not theirs."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -14,6 +15,10 @@ import pytest
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 grpc.insecure_channel("unix:/nowhere").close()
 del os.environ["GRPC_ENABLE_FORK_SUPPORT"]
+
+# Garbage of other tests is not for their children to collect: asyncio objects of gRPC wait for their thread then, which
+# is not there, and descriptors would close in the middle.
+os.register_at_fork(after_in_child=gc.freeze)
 
 # flytekit makes directories when it is imported, here and in every cold pyflyte-execute, and leaves them.
 _TEMPORARY = tempfile.mkdtemp(prefix="fw-tests-")

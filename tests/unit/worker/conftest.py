@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import traceback
@@ -30,9 +29,6 @@ def _run(function: Callable[[], None]) -> None:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        # Garbage of other tests is not for this process to collect: asyncio objects of gRPC wait for their thread then,
-        # and descriptors would close in the middle.
-        gc.freeze()
         os.close(read)
         _answer(function, write)
     os.close(write)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -128,14 +129,16 @@ def test_a_length_that_no_frame_has_is_an_error(pair: tuple[Channel, socket.sock
 def test_a_large_message_arrives_in_pieces(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     frame = _frame(_command("x" * 100_000))
-    if (pid := os.fork()) == 0:
+
+    def send() -> None:
         # Blocks until the channel reads: more than a socket holds.
-        theirs.settimeout(None)
         for begin in range(0, len(frame), 999):
             theirs.sendall(frame[begin : begin + 999])
-        os._exit(0)
+
+    sender = threading.Thread(target=send)
+    sender.start()
     assert channel.receive(Command) == _command("x" * 100_000)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    sender.join()
 
 
 def test_control_descriptors_are_out_of_the_way(pair: tuple[Channel, socket.socket]) -> None:
