@@ -25,8 +25,10 @@ async def mapped(call: Any, state: MapState, inputs: Iterable[Any] | AsyncIterab
                 transfer.room.set()
                 yield result
             if state.finished():
-                return
+                break
             await transfer.news.wait()
+        # All is there but the call's end, which follows by itself.
+        await asyncio.gather(*tasks)
     finally:
         call.cancel()
         for task in tasks:

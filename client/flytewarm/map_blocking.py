@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from flytewarm.mapping import MapState
-from flytewarm.status import call_error
+from flytewarm.status import call_error, without_frames
 from flytewarm_api.v1 import task_executor_pb2
 
 # A source that takes longer for its next inputs is not waited for with those that are there, in seconds.
@@ -37,10 +37,14 @@ def mapped(
             yield from state.results()
             while not inbox.empty() or not (state.has_results or state.wants_more or state.finished()):
                 _receive(state, inbox.get())
+        # All is there but the call's end, which follows by itself.
+        reader.join()
     finally:
         call.cancel()
         outbox.put(None)
         reader.join()
+        # For the reason in without_frames(): the error that is raised here has this frame, and the state has the error.
+        del call
 
 
 def _fill(state: MapState, source: Iterator[Any], outbox: _Outbox, inbox: _Inbox) -> None:
@@ -85,6 +89,6 @@ def _read(call: Any, inbox: _Inbox) -> None:
         for response in call:
             inbox.put(response)
     except grpc.RpcError as error:
-        inbox.put(error)
+        inbox.put(without_frames(error))
     else:
         inbox.put(None)

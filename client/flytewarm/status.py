@@ -41,9 +41,23 @@ def call_errors(connection: Connection | None = None) -> Iterator[None]:
         # The service itself says when to try again.
         if connection is not None and isinstance(raised, errors.Unavailable) and raised.retry_after is None:
             raised.hint = connection.hint()
-        raise raised from error
+        try:
+            raise raised from without_frames(error)
+        finally:
+            # Its frames have this one.
+            del raised
     if connection is not None:
         connection.answered = True
+
+
+def without_frames(error: grpc.RpcError) -> grpc.RpcError:
+    """The error without the frames in which it was raised, so that it goes with its last reference.
+
+    The error of a streaming call is the call itself, and its frames have it. It takes a lock when it goes; if that were
+    left to the garbage collector of an interpreter that ends, whose threads were ended wherever they were, one of
+    gRPC's might have the lock for ever.
+    """
+    return error.with_traceback(None)
 
 
 def call_error(error: Any) -> errors.CallError:

@@ -84,6 +84,8 @@ class ScriptedService(task_executor_pb2_grpc.TaskExecutorServicer, worker_pool_p
         """Called before DescribeTask answers."""
         self.cancellations: list[task_executor_pb2.CancelExecutionRequest] = []
         self.health = b"\x08\x01"
+        self.before_end: Callable[[], object] = lambda: None
+        """Called when a client of ExecuteTasks has sent all, and has all answers."""
         self.call_ended = threading.Event()
         """Set when a call of ExecuteTask or ExecuteTasks has ended, by whatever side."""
         self.description = task_executor_pb2.DescribeTaskResponse(name="m.t", task_type="python-task")
@@ -128,6 +130,7 @@ class ScriptedService(task_executor_pb2_grpc.TaskExecutorServicer, worker_pool_p
                 if answer is None:
                     return
                 yield task_executor_pb2.ExecuteTasksResponse(answers=[answer])
+        self.before_end()
 
     def DescribeTask(
         self, request: task_executor_pb2.DescribeTaskRequest, context: grpc.ServicerContext

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import json
 import threading
@@ -23,6 +24,7 @@ from flytewarm import (
     CallError,
     DeadlineExceeded,
     Executor,
+    NotFound,
     ResourceExhausted,
     RunOptions,
     StreamIncomplete,
@@ -89,6 +91,38 @@ def test_what_is_sent(scripted: ScriptedService, mapped: Mapped) -> None:
     mapped(_inputs(2), RunOptions(execution_id="id"))
     assert [json.loads(one.inputs_json) for one in scripted.requests] == [{"a": 0}, {"a": 1}]
     assert [(one.task.name, one.execution_id) for one in scripted.requests] == [("m.t", "id-0"), ("m.t", "id-1")]
+
+
+def test_a_map_that_has_all_waits_for_its_call_to_end(scripted: ScriptedService, mapped: Mapped) -> None:
+    """Not cancelled: that is not what became of it, and a process that ends then is not to hang for gRPC's threads."""
+    was_ended = []
+    scripted.before_end = lambda: was_ended.append(scripted.call_ended.wait(0.5))
+    assert mapped(_inputs(3)) == [0, 10, 20]
+    assert was_ended == [False]
+
+
+def test_a_map_leaves_no_call_for_the_garbage_collector(scripted: ScriptedService) -> None:
+    """As an interpreter that ends collects it, gRPC waits there for the lock of a thread that has been ended."""
+    gc.collect()
+    gc.disable()
+    try:
+        with Executor(scripted.target) as executor:
+            early = executor.map("m.t", _inputs(10_000))
+            assert next(early) == 0
+            early.close()
+            scripted.item_script = lambda _number, _request, context: scripts.abort(
+                context, grpc.StatusCode.UNAVAILABLE, "no"
+            )
+            with pytest.raises(Unavailable):
+                list(executor.map("m.t", _inputs(1)))
+            with pytest.raises(NotFound):
+                executor.describe("m.unknown")
+            scripted.script = lambda _request, context: scripts.abort(context, grpc.StatusCode.UNAVAILABLE, "no")
+            with pytest.raises(Unavailable):
+                executor.run("m.t")
+        assert [type(one) for one in gc.get_objects() if isinstance(one, grpc.Call)] == []
+    finally:
+        gc.enable()
 
 
 def test_an_item_that_fails_is_raised(scripted: ScriptedService, mapped: Mapped) -> None:
