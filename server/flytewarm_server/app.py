@@ -11,13 +11,13 @@ from pathlib import Path
 
 import structlog
 
-from flytewarm_api.v1 import settings_pb2
 from flytewarm_api.worker.processes import become_subreaper, forbid_inspection
 from flytewarm_api.worker.trees import remove_quietly
 from flytewarm_server.addresses import target_on_this_machine
 from flytewarm_server.background import BackgroundTasks
 from flytewarm_server.config import ServerConfig
 from flytewarm_server.execution.registry import Registry
+from flytewarm_server.messages import settings_pb2
 from flytewarm_server.pool.environment import EnvironmentBrokenError
 from flytewarm_server.pool.pool import Pool
 from flytewarm_server.rpc.execute_tasks import StreamLimits

@@ -72,15 +72,24 @@ class Channel:
         message, _ = self.receive_with_fds(kind, max_fds=0)
         return message
 
+    def receive_payload(self) -> bytes | None:
+        """Waits for one message, and returns it as it came. Returns None when the other end is gone."""
+        payload, _ = self._receive_payload(max_fds=0)
+        return payload
+
     def receive_with_fds(self, kind: type[MessageT], max_fds: int = _MAX_FDS) -> tuple[MessageT | None, list[int]]:
         """Waits for one message and the descriptors that came with it. Returns (None, []) at the end of the stream."""
+        payload, fds = self._receive_payload(max_fds)
+        return (None, []) if payload is None else (kind.FromString(payload), fds)
+
+    def _receive_payload(self, max_fds: int) -> tuple[bytes | None, list[int]]:
         header, fds = self._receive_exactly(HEADER.size, max_fds)
         if header is None:
             return None, []
         payload, more = self._receive_exactly(frame_length(header), max_fds)
         if payload is None:
             return None, []
-        return kind.FromString(payload), fds + more
+        return payload, fds + more
 
     def _receive_exactly(self, size: int, max_fds: int) -> tuple[bytes | None, list[int]]:
         if not max_fds:

@@ -12,6 +12,7 @@ from flyteidl.core.literals_pb2 import Literal, LiteralMap, Primitive, Scalar
 from flytewarm_api.v1 import task_executor_pb2
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import flytekit_private
+from flytewarm_worker.request import Request
 
 _INPUTS = LiteralMap(
     literals={
@@ -31,8 +32,8 @@ def rehearsed(number: int, text: str) -> str:
 flytekit_private.entities().remove(rehearsed)
 
 
-def request() -> tuple[frames_pb2.Execute, task_executor_pb2.ExecuteTaskRequest]:
+def request() -> tuple[frames_pb2.Execute, Request]:
     """What the server would send for it."""
     task = task_executor_pb2.TaskReference(name=f"{__name__}.{rehearsed.__name__}")
     asked = task_executor_pb2.ExecuteTaskRequest(task=task, literals=_INPUTS)
-    return frames_pb2.Execute(execution_id="rehearsal"), asked
+    return frames_pb2.Execute(execution_id="rehearsal"), Request(asked)

@@ -17,7 +17,7 @@ from flytekit.exceptions.system import FlyteNonRecoverableSystemException
 from flytekit.exceptions.user import FlyteUserRuntimeException
 from flytekit.models import literals
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
+from flytewarm_api.v1 import execution_pb2
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import decks, flytekit_private, outcome, quick_dispatch, tasks
 from flytewarm_worker.configuration import ConfigurationCache
@@ -26,6 +26,7 @@ from flytewarm_worker.json_values import JsonInputError, json_from_literals, lit
 from flytewarm_worker.limits import Limits
 from flytewarm_worker.outcome import Result
 from flytewarm_worker.process_state import ProcessState
+from flytewarm_worker.request import Request
 from flytewarm_worker.sandbox import Sandbox
 from flytewarm_worker.stats import MetricSink
 from flytewarm_worker.usage import CpuTimes, peak_memory_bytes
@@ -39,25 +40,26 @@ class Runner:
     def __init__(
         self,
         frame: frames_pb2.Execute,
-        request: task_executor_pb2.ExecuteTaskRequest,
+        request: Request,
         sandbox: Sandbox,
         configuration: ConfigurationCache,
         emit: EventSink,
         state: ProcessState,
     ) -> None:
         self._frame = frame
-        self._request = request
-        self._settings = request.settings
+        self._request = request.message
+        self._unreadable = request.unreadable
+        self._settings = self._request.settings
         self._sandbox = sandbox
         self._configuration = configuration
         self._emit = emit
         self._state = state
         self._receipt = execution_pb2.Receipt()
-        self._task = request.task
+        self._task = self._request.task
         self._reading_inputs = False
         self._importing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._limits = Limits(
-            request.events.inline_limit_bytes, frame.max_event_bytes, frame.max_error_bytes, frame.max_deck_bytes
+            self._request.events.inline_limit_bytes, frame.max_event_bytes, frame.max_error_bytes, frame.max_deck_bytes
         )
         self._map_task = self._settings.map_task if self._settings.HasField("map_task") else None
 
@@ -122,6 +124,8 @@ class Runner:
         return inputs
 
     def _read_inputs(self, context: FlyteContext, task: Any) -> literals.LiteralMap:
+        if self._unreadable is not None:
+            raise self._unreadable
         source = self._request.WhichOneof("inputs")
         if source == "inputs_json":
             try:

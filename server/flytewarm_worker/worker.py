@@ -36,6 +36,7 @@ from flytewarm_worker.modules import imported as imported_modules
 from flytewarm_worker.originals import originals
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.random_state import RANDOM_STATES
+from flytewarm_worker.request import Request, parse
 from flytewarm_worker.runner import EventSink, Runner
 from flytewarm_worker.sandbox import Sandboxes
 from flytewarm_worker.signals import register_stacks
@@ -214,8 +215,8 @@ class Worker:
             return None
         if request.WhichOneof("request") == "describe":
             return functools.partial(self._describe, request.describe)
-        asked = self._channel.receive(task_executor_pb2.ExecuteTaskRequest)
-        return None if asked is None else functools.partial(self._execute, request.execute, asked)
+        payload = self._channel.receive_payload()
+        return None if payload is None else functools.partial(self._execute, request.execute, parse(payload))
 
     def _serve_one(self, work: Callable[[], None]) -> str:
         self._count += 1
@@ -229,11 +230,11 @@ class Worker:
             reset_peak_memory()
         return retire_reason
 
-    def _execute(self, frame: frames_pb2.Execute, request: task_executor_pb2.ExecuteTaskRequest) -> None:
+    def _execute(self, frame: frames_pb2.Execute, request: Request) -> None:
         self._state.run(functools.partial(self._run, frame, request))
 
-    def _run(self, frame: frames_pb2.Execute, request: task_executor_pb2.ExecuteTaskRequest) -> None:
-        environment = task_environment(request.settings)
+    def _run(self, frame: frames_pb2.Execute, request: Request) -> None:
+        environment = task_environment(request.message.settings)
         with (
             nesting.running(frame.execution_id),
             self._sandboxes.enter(environment, frame.command) as sandbox,

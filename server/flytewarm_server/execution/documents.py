@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import fsspec
-from flyteidl.core import errors_pb2
 
+from flytewarm_server.messages import errors_pb2
 from flytewarm_server.storage import on_daemon_thread, storage_options
 
 _ERROR_FILE = "error.pb"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flyteidl.core import errors_pb2
 from flyteidl.core import execution_pb2 as flyte_execution_pb2
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_server.execution.states import ExecutionState
+from flytewarm_server.messages import errors_pb2, execution_pb2
 
 _USER = flyte_execution_pb2.ExecutionError.USER
 _BY_THE_USER = (

@@ -7,7 +7,7 @@ import functools
 import time
 from collections.abc import AsyncIterator, Callable
 
-from flytewarm_api.v1 import execution_pb2
+from flytewarm_server.messages import execution_pb2
 
 # Events that happen within this time of each other travel in one message, so a quick task costs one message.
 COALESCE_SECONDS = 0.01

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_server.execution.endings import Ending
 from flytewarm_server.execution.events import EventLog
 from flytewarm_server.execution.logs import LineAssembler, LogBudget
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.execution.states import EXECUTION_TABLE, ExecutionState
 from flytewarm_server.lifecycle import Lifecycle
+from flytewarm_server.messages import execution_pb2
 
 _STREAMS = (execution_pb2.LOG_STREAM_STDOUT, execution_pb2.LOG_STREAM_STDERR)
 

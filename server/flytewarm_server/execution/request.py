@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from flytewarm_api.v1 import task_executor_pb2
+from flyteidl.core import literals_pb2
+from google.protobuf.message import DecodeError, Message
+
+from flytewarm_server.messages import task_executor_pb2
 
 # Messages whose fields are told one by one when they differ.
 _IN_PARTS = ("settings", "environment", "policy", "events")
@@ -56,7 +59,7 @@ class ValidRequest:
         """Equal for equal inputs: they are forgotten when the execution has ended."""
         kind = self.message.WhichOneof("inputs")
         value = getattr(self.message, kind) if kind else ""
-        data = value.encode() if isinstance(value, str) else value.SerializeToString(deterministic=True)
+        data = value.encode() if isinstance(value, str) else _in_order(value.SerializeToString())
         return hashlib.sha256(f"{kind}:".encode() + data).digest()
 
     def differences(self, other: ValidRequest, inputs: bytes) -> list[str]:
@@ -71,6 +74,15 @@ class ValidRequest:
         if not found and self.environment != other.environment:
             found.append("environment")
         return found
+
+
+def _in_order(literal_map: bytes) -> bytes:
+    """Equal for equal maps, which are serialized in any order."""
+    try:
+        parsed: Message = literals_pb2.LiteralMap.FromString(literal_map)
+    except DecodeError:
+        return literal_map
+    return parsed.SerializeToString(deterministic=True)
 
 
 def _fields(message: task_executor_pb2.ExecuteTaskRequest) -> dict[str, object]:

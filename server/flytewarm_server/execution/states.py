@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_server.lifecycle import State, Table
+from flytewarm_server.messages import execution_pb2
 
 
 class ExecutionState(State):

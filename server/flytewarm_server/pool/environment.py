@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.lifecycle import Lifecycle
+from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.start_method import StartMethod
 from flytewarm_server.pool.states import ENVIRONMENT_TABLE, EnvironmentState, WorkerState
 from flytewarm_server.pool.workers import Workers, WorkersOwner, WorkerTerms

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import structlog
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_server.background import BackgroundTasks
 from flytewarm_server.execution.documents import write_error_document
 from flytewarm_server.execution.endings import PREEMPTED, Ending, outcome_of_ending
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry
 from flytewarm_server.memory_return import MemoryReturn
+from flytewarm_server.messages import execution_pb2
 from flytewarm_server.security.redaction import redacted
 from flytewarm_server.telemetry.metrics import Metrics
 

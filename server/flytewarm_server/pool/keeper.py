@@ -10,8 +10,8 @@ import structlog
 
 from flytewarm_api.worker.processes import kill_children
 from flytewarm_api.worker.trees import remove_quietly
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.background import BackgroundTasks
+from flytewarm_server.messages import frames_pb2
 from flytewarm_server.options import variables_for_tasks
 from flytewarm_server.pool.environment import Environment, EnvironmentBrokenError
 from flytewarm_server.pool.zygote import BaseZygote, Interpreter

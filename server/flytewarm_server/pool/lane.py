@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.execution.admission import Admission, WaitingQueue
 from flytewarm_server.execution.execution import Execution
+from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.environment import Environment
 from flytewarm_server.pool.sizing import Demand
 from flytewarm_server.pool.worker import Description, Worker

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from flytewarm_api.worker import stacks, wake
-from flytewarm_api.worker.v1 import frames_pb2
+from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.states import WorkerState
 from flytewarm_server.pool.worker import Worker
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.background import BackgroundTasks
 from flytewarm_server.cgroup import find_memory_cgroup
 from flytewarm_server.config import ServerConfig
@@ -20,6 +18,7 @@ from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry
 from flytewarm_server.execution.request import DEFAULT_ENVIRONMENT, WantedEnvironment
 from flytewarm_server.execution.states import ExecutionState
+from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.environment import Environment
 from flytewarm_server.pool.finisher import Finisher
 from flytewarm_server.pool.lane import Lane

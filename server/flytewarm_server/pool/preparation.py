@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from flytewarm_api.v1 import task_executor_pb2
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.background import BackgroundTasks
 from flytewarm_server.distribution.errors import DistributionError, UnreachableDistributionError
 from flytewarm_server.execution.admission import Admission
@@ -20,6 +18,7 @@ from flytewarm_server.execution.endings import (
 )
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import WantedEnvironment
+from flytewarm_server.messages import frames_pb2, task_executor_pb2
 from flytewarm_server.pool.environment import EnvironmentBrokenError, InterpreterUnavailableError
 from flytewarm_server.pool.finisher import Finisher
 from flytewarm_server.pool.lane import Lane

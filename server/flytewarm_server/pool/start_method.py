@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flytewarm_api.v1 import worker_pool_pb2
+from flytewarm_server.messages import worker_pool_pb2
 
 #: Why workers may be exec'd: what the environment's code has done (frames.proto, ZygoteBroken), or --start-method.
 EXEC_KINDS = ("threads", "cuda", "option")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flytewarm_api.v1 import worker_pool_pb2
 from flytewarm_server.lifecycle import State, Table
+from flytewarm_server.messages import worker_pool_pb2
 
 
 class WorkerState(State):

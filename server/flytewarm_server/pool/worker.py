@@ -15,12 +15,11 @@ from typing import Protocol
 import structlog
 from google.protobuf.message import DecodeError
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
 from flytewarm_api.worker import proc
 from flytewarm_api.worker.framing import FrameDecoder, FramingError, encode_frame, encode_header, parts_to_send
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.lifecycle import Lifecycle
+from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.pipes import PipeReaders, line_logger
 from flytewarm_server.pool.states import WORKER_TABLE, WorkerState
 

@@ -13,12 +13,11 @@ from typing import Protocol
 
 import structlog
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_api.worker.stacks import read_stacks
 from flytewarm_api.worker.trees import remove_quietly
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.background import BackgroundTasks
 from flytewarm_server.execution.execution import Execution
+from flytewarm_server.messages import execution_pb2, frames_pb2
 from flytewarm_server.pool import sizing
 from flytewarm_server.pool.parent import Parent, Zygote
 from flytewarm_server.pool.sizing import Bounds, Census, Demand

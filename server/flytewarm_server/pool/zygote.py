@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flytewarm_api.worker.framing import FrameDecoder, encode_frame
-from flytewarm_api.worker.v1 import frames_pb2
+from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.pipes import PipeReader, line_logger
 
 _CHUNK = 64 << 10

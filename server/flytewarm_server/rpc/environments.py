@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from flytewarm_api.v1 import settings_pb2
 from flytewarm_server.execution.request import DEFAULT_ENVIRONMENT, WantedEnvironment
+from flytewarm_server.messages import settings_pb2
 from flytewarm_server.pool.provision import is_distribution
 from flytewarm_server.rpc.status import Violation, unimplemented
 

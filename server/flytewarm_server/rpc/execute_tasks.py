@@ -8,12 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import grpc
-from google.rpc import status_pb2
 
-from flytewarm_api.v1 import task_executor_pb2
 from flytewarm_server.execution.events import BATCH_BYTES, without_logs
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import status_pb2, task_executor_pb2
 from flytewarm_server.rpc.handlers import internal
 from flytewarm_server.rpc.status import CallError
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry
+from flytewarm_server.messages import execution_pb2, task_executor_pb2, timestamp_pb2
 from flytewarm_server.rpc.status import Violation, cut, invalid
 
 _PAGE_SIZE, _LARGEST_PAGE = 100, 1000
@@ -87,8 +85,8 @@ def _in_short(execution: Execution) -> task_executor_pb2.Execution:
     return told
 
 
-def _timestamp(nanoseconds: int) -> Timestamp | None:
+def _timestamp(nanoseconds: int) -> timestamp_pb2.Timestamp | None:
     if not nanoseconds:
         return None
     seconds, nanos = divmod(nanoseconds, 1_000_000_000)
-    return Timestamp(seconds=seconds, nanos=nanos)
+    return timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 from flytewarm_server.rpc.status import Violation, permission_denied
 from flytewarm_server.security.allow_lists import DEFAULT_RESOLVER, AllowLists, Refusal
 

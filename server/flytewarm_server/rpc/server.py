@@ -8,9 +8,9 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from flytewarm_api.v1 import task_executor_pb2, worker_pool_pb2
 from flytewarm_server.addresses import Address, TcpAddress, UnixAddress
 from flytewarm_server.config import ServerConfig
+from flytewarm_server.messages import task_executor_pb2, worker_pool_pb2
 from flytewarm_server.rpc.authentication import TokenInterceptor
 from flytewarm_server.rpc.credentials import server_credentials
 from flytewarm_server.rpc.handlers import service_handler

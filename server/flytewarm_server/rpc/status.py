@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
 
+from flytewarm_server.messages import status_pb2
 from flytewarm_server.security.redaction import redacted
 
 _DOMAIN = "flytewarm"

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from flytewarm_api.nesting import METADATA_KEY
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_server.distribution.errors import DistributionError
 from flytewarm_server.execution.admission import QueueFullError
 from flytewarm_server.execution.endings import cancelled
@@ -16,6 +15,7 @@ from flytewarm_server.execution.events import without_logs
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry, RequestMismatchError
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 from flytewarm_server.pool.environment import EnvironmentBrokenError
 from flytewarm_server.pool.pool import Pool
 from flytewarm_server.rpc import executions, status

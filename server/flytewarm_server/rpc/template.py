@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flytewarm_api.v1 import task_executor_pb2
+from flytewarm_server.messages import task_executor_pb2
 from flytewarm_server.rpc.command import Command, CommandError, parse_command
 from flytewarm_server.rpc.status import Violation
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from google.protobuf.duration_pb2 import Duration
 
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 from flytewarm_server.rpc import command as commands
 from flytewarm_server.rpc.environments import (
     DOTTED_NAME,

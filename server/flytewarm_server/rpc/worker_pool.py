@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flytewarm_api.v1 import settings_pb2, worker_pool_pb2
 from flytewarm_server.config import ServerConfig
+from flytewarm_server.messages import settings_pb2, worker_pool_pb2
 from flytewarm_server.pool.lane import Lane
 from flytewarm_server.pool.pool import Pool
 from flytewarm_server.pool.states import WorkerState

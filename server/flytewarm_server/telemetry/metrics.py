@@ -11,7 +11,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, PlatformCollector, ProcessCollector, values
 
-from flytewarm_api.v1 import execution_pb2
+from flytewarm_server.messages import execution_pb2
 from flytewarm_server.pool.start_method import EXEC_KINDS
 from flytewarm_server.telemetry.phases import PhaseHistograms
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from flytewarm_api.v1 import execution_pb2
+from flytewarm_server.messages import execution_pb2
 
 PHASES = ("queue", "load", "download", "convert", "run", "convert_back", "upload", "deck", "worker")
 # Upper bounds in seconds: from a warm conversion (a tenth of a millisecond) to tasks that run for hours.

@@ -12,11 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
 from flytewarm_api.worker.framing import encode_frame
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.lane import Lane
 from flytewarm_server.pool.sizing import Bounds, Demand
 from flytewarm_server.pool.start_method import StartMethod

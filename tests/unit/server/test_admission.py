@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_server.execution.admission import Admission, QueueFullError, WaitingQueue
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 
 
 def _execution(name: str, priority: int = 0) -> Execution:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from flyteidl.core import literals_pb2
 
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 from flytewarm_server.rpc.status import CallError
 from flytewarm_server.rpc.validation import validate_execute
 
@@ -76,7 +75,7 @@ def test_fields_win_over_flags() -> None:
 def test_inputs_of_the_request_win(source: str) -> None:
     request = _request()
     if source == "literals":
-        request.literals.CopyFrom(literals_pb2.LiteralMap())
+        request.literals.SetInParent()
     else:
         setattr(request, source, "{}" if source == "inputs_json" else "/inputs.pb")
     message = validate_execute(request).message

@@ -9,13 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from flyteidl.core import errors_pb2
 from flyteidl.core import execution_pb2 as flyte_execution_pb2
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_server.execution.documents import write_error_document
 from flytewarm_server.execution.endings import Ending, outcome_of_ending
 from flytewarm_server.execution.states import ExecutionState
+from flytewarm_server.messages import errors_pb2, execution_pb2
 
 USER, SYSTEM = flyte_execution_pb2.ExecutionError.USER, flyte_execution_pb2.ExecutionError.SYSTEM
 AGAIN, NEVER = errors_pb2.ContainerError.RECOVERABLE, errors_pb2.ContainerError.NON_RECOVERABLE

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from flytewarm_api.worker.framing import encode_frame
-from flytewarm_api.worker.v1 import frames_pb2
+from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.environment import Code, Environment, EnvironmentBrokenError, EnvironmentSpec
 from flytewarm_server.pool.sizing import Bounds
 from flytewarm_server.pool.states import EnvironmentState

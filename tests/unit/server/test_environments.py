@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_server.execution.request import ValidRequest, WantedEnvironment
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 from flytewarm_server.rpc.status import CallError
 from flytewarm_server.rpc.validation import validate_execute
 

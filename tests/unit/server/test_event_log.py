@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_server.execution.events import COALESCE_SECONDS, EventLog
+from flytewarm_server.messages import execution_pb2
 
 MEBIBYTE = 1 << 20
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flytewarm_api.v1 import execution_pb2, settings_pb2, task_executor_pb2
 from flytewarm_server.execution.events import COALESCE_SECONDS
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import execution_pb2, settings_pb2, task_executor_pb2
 from flytewarm_server.rpc.execute_tasks import ExecutionStream, StreamLimits
 from flytewarm_server.rpc.status import CallError, Violation, invalid, queue_full
 

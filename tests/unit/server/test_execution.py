@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.execution.states import ExecutionState
 from flytewarm_server.lifecycle import IllegalTransitionError
+from flytewarm_server.messages import execution_pb2, task_executor_pb2
 
 OUT, ERR = execution_pb2.LOG_STREAM_STDOUT, execution_pb2.LOG_STREAM_STDERR
 

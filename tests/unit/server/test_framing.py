@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flytewarm_api.v1 import execution_pb2
 from flytewarm_api.worker.framing import (
     HEADER,
     MAX_FRAME_BYTES,
@@ -18,7 +17,7 @@ from flytewarm_api.worker.framing import (
     encode_frame,
     frame_length,
 )
-from flytewarm_api.worker.v1 import frames_pb2
+from flytewarm_server.messages import execution_pb2, frames_pb2
 
 
 @given(payloads=st.lists(st.binary(max_size=40)), data=st.data())

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import pytest
 from stage import READY, Stage, StandInPool, make_execution
 
-from flytewarm_api.v1 import execution_pb2, task_executor_pb2
-from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_server.execution.admission import Admission
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.states import ExecutionState
+from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.lane import Lane
 from flytewarm_server.pool.sizing import Bounds
 from flytewarm_server.pool.states import WorkerState

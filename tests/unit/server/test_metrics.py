@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from flytewarm_api.v1 import execution_pb2, worker_pool_pb2
+from flytewarm_server.messages import execution_pb2, worker_pool_pb2
 from flytewarm_server.telemetry.metrics import Metrics
 from flytewarm_server.telemetry.phases import BUCKETS, PHASES
 

@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from flytewarm_api.v1 import task_executor_pb2
-from flytewarm_api.v1.execution_pb2 import EXECUTION_STATE_SUCCEEDED, Outcome
-from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest, TaskReference
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry, RequestMismatchError
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import execution_pb2, task_executor_pb2
 
 
 def _request(name: str = "", task: str = "m.t", **env: str) -> ValidRequest:
@@ -78,7 +76,7 @@ def _full() -> ValidRequest:
 @pytest.mark.parametrize(
     ("change", "fields"),
     [
-        (lambda m: m.task.MergeFrom(TaskReference(name="m.other")), "task"),
+        (lambda m: m.task.MergeFrom(task_executor_pb2.TaskReference(name="m.other")), "task"),
         (lambda m: m.settings.env.update(X="secret"), "settings.env"),
         (lambda m: m.settings.map_task.SetInParent(), "settings.map_task"),
         (lambda m: m.policy.timeout.FromSeconds(6), "policy.timeout"),
@@ -92,20 +90,52 @@ def _full() -> ValidRequest:
     ],
 )
 async def test_the_fields_that_differ_are_named_without_their_values(
-    change: Callable[[ExecuteTaskRequest], object], fields: str, ended: bool
+    change: Callable[[task_executor_pb2.ExecuteTaskRequest], object], fields: str, ended: bool
 ) -> None:
     registry, other = _registry(), _full()
     execution = registry.create(_full())
     if ended:
         execution.starting()
         execution.running("w", warm=True)
-        execution.finish(Outcome(state=EXECUTION_STATE_SUCCEEDED), "w")
+        execution.finish(execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED), "w")
         registry.finished(execution)
     assert registry.attach(_full()) is execution
     change(other.message)
     with pytest.raises(RequestMismatchError, match=rf"belongs to a different request, in {fields}: watch it") as caught:
         registry.attach(other)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_literals_are_equal_in_any_order_and_also_when_they_are_none(ended: bool) -> None:
+    pairs = [_pair(b"a"), _pair(b"b")]
+    registry = _registry()
+    for name, first, again in (("map", pairs, pairs[::-1]), ("none", [_NO_ENTRY], [_NO_ENTRY])):
+        execution = registry.create(_with_literals(name, first))
+        if ended:
+            execution.starting()
+            execution.running("w", warm=True)
+            execution.finish(execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED), "w")
+        assert registry.attach(_with_literals(name, again)) is execution
+        with pytest.raises(RequestMismatchError, match="in inputs"):
+            registry.attach(_with_literals(name, [_pair(b"c")]))
+
+
+# An entry that says to be longer than it is.
+_NO_ENTRY = b"\x0a\x02\x0a\x7f"
+
+
+def _pair(key: bytes) -> bytes:
+    """An entry of a LiteralMap on the wire, without a value."""
+    return b"\x0a\x03\x0a\x01" + key
+
+
+def _with_literals(name: str, parts: list[bytes]) -> ValidRequest:
+    message = _request(name).message
+    content = b"".join(parts)
+    # The field `literals`, as the server gets it.
+    message.MergeFromString(b"\x2a" + bytes([len(content)]) + content)
+    return ValidRequest(message)
 
 
 def test_what_is_streamed_is_each_callers_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flytewarm_api.v1 import worker_pool_pb2
+from flytewarm_server.messages import worker_pool_pb2
 from flytewarm_server.pool.start_method import StartMethod
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flytewarm_api.v1 import execution_pb2, worker_pool_pb2
 from flytewarm_server.execution.states import EXECUTION_TABLE, ExecutionState
 from flytewarm_server.lifecycle import Table
+from flytewarm_server.messages import execution_pb2, worker_pool_pb2
 from flytewarm_server.pool.states import ENVIRONMENT_TABLE, WORKER_TABLE, EnvironmentState, WorkerState
 
 # Enum, the contract's enum, table, first state, terminal states.

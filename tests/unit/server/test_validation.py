@@ -9,8 +9,8 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.messages import settings_pb2, task_executor_pb2
 from flytewarm_server.rpc.status import CallError
 from flytewarm_server.rpc.validation import validate_execute, validate_task_reference
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from stage import READY, Stage, StandInPool, make_execution
 
-from flytewarm_api.v1 import task_executor_pb2
 from flytewarm_server.execution.admission import Admission
+from flytewarm_server.messages import task_executor_pb2
 from flytewarm_server.pool.lane import Lane
 from flytewarm_server.pool.sizing import Bounds, Demand
 from flytewarm_server.pool.states import WorkerState

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from unittest.mock import Mock
 
-from flytewarm_api.worker.v1 import frames_pb2
+from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.zygote import ZygoteControl
 from flytewarm_worker.channel import Channel
 
