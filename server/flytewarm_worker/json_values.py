@@ -18,7 +18,7 @@ from flytekit.models.types import LiteralType, SimpleType, StructuredDatasetType
 from google.protobuf import json_format
 
 from flytewarm_worker.originals import originals
-from flytewarm_worker.quick_dispatch import simple_transformer
+from flytewarm_worker.simple_values import simple_transformer
 
 # The tag of flytekit's own encoding of structures (dataclasses, dicts, models) as binary literals.
 _MSGPACK = "msgpack"

@@ -1,4 +1,4 @@
-"""The code of flytekit that quick_dispatch stands in for: only where it is what that was written after."""
+"""The code of flytekit that the quick ways stand in for: only where it is what those were written after."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import hashlib
 import inspect
 from typing import Any
 
+from flytekit.core import type_engine
 from flytekit.core.python_function_task import PythonFunctionTask
-from flytekit.core.type_engine import SimpleTransformer, TypeEngine
+from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.core.utils import timeit
 
 #: Those of a task, by which one that has its own is told.
@@ -36,13 +37,11 @@ _CONVERSIONS = (
     "calculate_hash",
 )
 _OF_TRANSFORMERS = ("assert_type", "type_assertions_enabled", "to_literal", "to_python_value")
-_PLACES: tuple[tuple[Any, str], ...] = (
+_Places = tuple[tuple[Any, str], ...]
+_PLACES: _Places = (
     *((PythonFunctionTask, name) for name in sorted(METHODS)),
     *((TypeEngine, name) for name in _CONVERSIONS),
-    *(
-        (SimpleTransformer, name)
-        for name in ("assert_type", "type_assertions_enabled", "to_literal", "to_python_value")
-    ),
+    *((SimpleTransformer, name) for name in _OF_TRANSFORMERS),
     *((timeit, name) for name in ("__enter__", "__exit__", "__call__")),
 )
 # Digests of all of it: of flytekit 1.15.4 to 1.16.5, and of 1.16.6 to 1.16.31.
@@ -53,27 +52,46 @@ _KNOWN = frozenset(
     }
 )
 
+_PLACES_OF_LISTS: _Places = (
+    *((ListTransformer, name) for name in ("assert_type", "type_assertions_enabled")),
+    *((ListTransformer, name) for name in ("async_to_literal", "async_to_python_value")),
+    *((ListTransformer, name) for name in ("get_sub_type", "get_sub_type_or_none")),
+    (type_engine, "_run_coros_in_chunks"),
+    (type_engine, "modify_literal_uris"),
+)
+# The same in flytekit 1.15.4 and in 1.16.31.
+_KNOWN_OF_LISTS = frozenset({"f796936cd28a8b36a7e9547601d29cd3b3fbc7fd039a56c638be9e31976efa29"})
+
 
 class Originals:
     """The code as it is when this is made: before modules of tasks are imported, which may replace some."""
 
-    def __init__(self) -> None:
-        self._found = _present()
-        self._are_known = _digest(self._found) in _KNOWN
+    def __init__(self, places: _Places, known: frozenset[str]) -> None:
+        """`places`: objects and names of their attributes. `known`: the digests of the code that there may be."""
+        self._places = places
+        self._found = _present(places)
+        self._are_known = _digest(self._found) in known
 
     def are_in_place(self) -> bool:
         """Whether the code is known and nobody has replaced any of it."""
-        return self._are_known and _present() == self._found
+        return self._are_known and _present(self._places) == self._found
 
 
 @functools.cache
 def originals() -> Originals:
-    """Those of this process, looked at by the first call."""
-    return Originals()
+    """Those that run a plain task and convert its simple values, as this process has them; looked at by the first
+    call."""
+    return Originals(_PLACES, _KNOWN)
 
 
-def _present() -> list[Any]:
-    return [getattr(owner, name) for owner, name in _PLACES]
+@functools.cache
+def originals_of_lists() -> Originals:
+    """Those that convert lists."""
+    return Originals(_PLACES_OF_LISTS, _KNOWN_OF_LISTS)
+
+
+def _present(places: _Places) -> list[Any]:
+    return [getattr(owner, name) for owner, name in places]
 
 
 def _digest(found: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""dispatch_execute without its detours, for what most tasks are: plain functions of simple values.
+"""dispatch_execute without its detours, for what most tasks are: plain functions of simple values and lists of them.
 
 flytekit makes a coroutine of each conversion and runs them on an event loop, also where there is nothing to wait for:
 that takes longer than all the rest of a small execution. Here the same transformers are called one after the other.
@@ -20,7 +20,6 @@ from flytekit.core import base_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import ExecutionParameters, FlyteContext
 from flytekit.core.python_function_task import PythonFunctionTask
-from flytekit.core.type_engine import SimpleTransformer
 from flytekit.exceptions.system import (
     FlyteDownloadDataException,
     FlyteNonRecoverableSystemException,
@@ -35,8 +34,8 @@ from flytekit.utils.asyn import run_sync
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.originals import METHODS, originals
+from flytewarm_worker.simple_values import to_literal, to_python
 
-_SIMPLE = frozenset({int, float, bool, str, datetime.datetime, datetime.timedelta, datetime.date})
 _ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
 
 
@@ -93,12 +92,8 @@ def _arguments(context: FlyteContext, task: PythonTask, inputs: LiteralMap) -> d
     types = task.python_interface.inputs
     arguments = {}
     for name, literal in inputs.literals.items():
-        expected = types.get(name)
-        transformer = simple_transformer(expected)
-        if transformer is None or literal.offloaded_metadata:
-            return None
         try:
-            arguments[name] = transformer.to_python_value(context, literal, expected)
+            arguments[name] = to_python(context, literal, types.get(name))
         except Exception:  # noqa: BLE001  # flytekit raises it again, in its own words
             return None
     return arguments
@@ -140,21 +135,9 @@ def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> Lite
         return None
     literals = {}
     for (name, variable), one in zip(variables.items(), values, strict=True):
-        expected = declared.outputs[name]
-        transformer = simple_transformer(expected)
-        if transformer is None or type(one) is not expected:
-            return None
         try:
-            literals[name] = transformer.to_literal(context, one, expected, variable.type)
+            literals[name] = to_literal(context, one, declared.outputs[name], variable.type)
         except Exception:  # noqa: BLE001  # as above
             return None
     timed.end(context.user_space_params)
     return LiteralMap(literals=literals)
-
-
-def simple_transformer(expected: Any) -> SimpleTransformer[Any] | None:
-    """What converts values of a type, if that is a simple one. Only where originals() are in place."""
-    if type(expected) is not type or expected not in _SIMPLE:
-        return None
-    found = flytekit_private.transformers().get(expected)
-    return found if type(found) is SimpleTransformer else None

@@ -33,7 +33,7 @@ from flytewarm_worker.context import loading_context, task_environment
 from flytewarm_worker.hooks import WORKER_HOOKS, Cancellation
 from flytewarm_worker.limits import fit_description
 from flytewarm_worker.modules import imported as imported_modules
-from flytewarm_worker.originals import originals
+from flytewarm_worker.originals import originals, originals_of_lists
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.random_state import RANDOM_STATES
 from flytewarm_worker.request import Request, parse
@@ -50,6 +50,7 @@ _MEMORY_SECONDS = 1.0
 def preload() -> None:
     """Imports in the base zygote what flytekit imports on first use, and what tasks often do."""
     originals()
+    originals_of_lists()
     flytekit_private.load_type_transformers()
     # Of a generator that is there before it can be told whether a module of the tasks has seeded it.
     with contextlib.suppress(ModuleNotFoundError):

@@ -4,7 +4,7 @@ import datetime
 import logging
 import tempfile
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, List, NamedTuple, Optional  # noqa: UP035
 
 import pytest
 from flytekit import task
@@ -16,13 +16,14 @@ from flytekit.core.context_manager import (
     FlyteContextManager,
     OutputMetadataTracker,
 )
-from flytekit.core.type_engine import TypeEngine
+from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.loggers import logger
-from flytekit.models.literals import Literal, LiteralMap
+from flytekit.models.literals import Literal, LiteralCollection, LiteralMap
+from flytekit.models.types import LiteralType, SimpleType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flytewarm_worker import originals, quick_dispatch
+from flytewarm_worker import flytekit_private, originals, quick_dispatch, simple_values
 
 
 class Named(NamedTuple):
@@ -108,6 +109,17 @@ def looks(value: int) -> int:
     return value + context.level + len(context.user_space_params.timeline_deck.time_info)
 
 
+_LISTS: dict[Any, st.SearchStrategy[Any]] = {
+    list[str]: st.lists(st.text()),
+    List[float]: st.lists(st.floats()),  # noqa: UP006  # as people write it
+    list[bool]: st.lists(st.booleans()),
+    list[datetime.datetime]: st.lists(_VALUES[datetime.datetime]),
+    list[list[int]]: st.lists(st.lists(st.integers())),
+    list[Annotated[int, "of the user"]]: st.lists(st.integers()),
+    list[Optional[int]]: st.lists(st.one_of(st.integers(), st.none())),  # noqa: UP045  # as people write it
+    list[dict[str, int]]: st.lists(st.dictionaries(st.text(), st.integers())),
+}
+_TASKS_OF_LISTS = {kind: _returns(kind) for kind in _LISTS}
 _OTHERS = (two, named, single, nothing, no_inputs, raises, annotated, with_deck, looks)
 
 
@@ -172,6 +184,38 @@ def test_any_inputs_for_tasks_of_all_kinds(context: FlyteContext, one: PythonTas
 
 
 @_EXAMPLES
+@given(st.data())
+def test_lists_of_any_type_for_inputs_of_any_type(context: FlyteContext, data: st.DataObject) -> None:
+    kind, expected = (data.draw(st.sampled_from([*_LISTS])) for _ in range(2))
+    value, returned = data.draw(_LISTS[kind]), data.draw(st.lists(st.one_of(*_LISTS.values(), _ANY), max_size=1))
+    if kind is not expected:
+        value = _with_one_item(value)
+    returned = [_with_one_item(one) for one in returned]
+    given = TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))
+    _assert_same(context, _TASKS_OF_LISTS[expected], LiteralMap({"value": given}), returned)
+
+
+def _with_one_item(value: Any) -> Any:
+    """Of several items that do not fit flytekit tells any one."""
+    return [_with_one_item(one) for one in value[:1]] if isinstance(value, list) else value
+
+
+def test_a_list_of_what_is_no_list(context: FlyteContext) -> None:
+    one, other = _literal(context, 1), _literal(context, "x")
+    inputs = [
+        Literal(),
+        one,
+        Literal(collection=LiteralCollection([one, Literal()])),
+        Literal(collection=LiteralCollection([other, one])),
+        Literal(collection=LiteralCollection([Literal(collection=LiteralCollection([one]))])),
+        Literal(map=LiteralMap({"x": one})),
+        Literal(collection=LiteralCollection([]), hash="h", metadata={"format": "pickle"}),
+    ]
+    for value in inputs:
+        _assert_same(context, _TASKS[list], LiteralMap({"value": value}), [])
+
+
+@_EXAMPLES
 @given(st.one_of(st.tuples(_ANY, _ANY), st.tuples(st.integers(), st.text()), st.tuples(_ANY, _ANY, _ANY), _ANY))
 def test_anything_returned_for_two_outputs(context: FlyteContext, returned: Any) -> None:
     _assert_same(context, two, LiteralMap({"value": _literal(context, 1)}), [returned])
@@ -185,6 +229,44 @@ def test_plain_tasks_do_go_the_quick_way(context: FlyteContext, monkeypatch: pyt
     for one in (_TASKS[int], two, nothing):
         result, _ = _run(context, quick_dispatch.dispatch, one, inputs, [])
         assert isinstance(result, bytes)
+    for kind, value in ((list[list[int]], [[1], []]), (list[str], ["x"])):
+        inputs = LiteralMap({"value": simple_values.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
+        result, _ = _run(context, quick_dispatch.dispatch, _TASKS_OF_LISTS[kind], inputs, [])
+        assert isinstance(result, bytes)
+
+
+def test_replaced_code_for_lists_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that of simple values does not matter for it, nor the other way round."""
+    inputs = LiteralMap({"value": _literal(context, [1])})
+    originals.originals_of_lists()
+
+    async def seven(*_: Any) -> Any:
+        return [7]
+
+    monkeypatch.setattr(ListTransformer, "async_to_python_value", seven)
+    assert originals.originals().are_in_place()
+    assert not originals.originals_of_lists().are_in_place()
+    result, _ = _run(context, quick_dispatch.dispatch, _TASKS[list], inputs, [])
+    assert result == LiteralMap({"o0": _literal(context, [7])}).to_flyte_idl().SerializeToString(deterministic=True)
+
+
+def test_a_transformer_of_just_this_list_is_asked(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sevens(SimpleTransformer[Any]):
+        def __init__(self) -> None:
+            seven = _literal(context, 7)
+            super().__init__("sevens", list[int], LiteralType(simple=SimpleType.INTEGER), lambda _: seven, lambda _: 7)
+
+        def to_literal(self, *_: Any) -> Literal:
+            return _literal(context, 7)
+
+        def to_python_value(self, *_: Any) -> Any:
+            return [7]
+
+    inputs = LiteralMap({"value": _literal(context, [1])})
+    monkeypatch.setitem(flytekit_private.transformers(), list[int], Sevens())
+    _assert_same(context, _TASKS[list], inputs, [])
+    result, _ = _run(context, quick_dispatch.dispatch, _TASKS[list], inputs, [])
+    assert result == LiteralMap({"o0": _literal(context, 7)}).to_flyte_idl().SerializeToString(deterministic=True)
 
 
 def test_replaced_code_of_flytekit_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:

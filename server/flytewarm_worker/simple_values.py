@@ -1,0 +1,67 @@
+"""Conversions of simple values, and of lists of such, without a coroutine for each: by flytekit's own transformers,
+where they are originals(). What is not covered is flytekit's to convert, or to say why it cannot."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, get_args, get_origin
+
+from flytekit.core.context_manager import FlyteContext
+from flytekit.core.type_engine import ListTransformer, SimpleTransformer
+from flytekit.models.literals import Literal, LiteralCollection
+from flytekit.models.types import LiteralType
+
+from flytewarm_worker import flytekit_private
+from flytewarm_worker.originals import originals_of_lists
+
+_SIMPLE = frozenset({int, float, bool, str, datetime.datetime, datetime.timedelta, datetime.date})
+
+
+class NotCoveredError(Exception):
+    """A type or value that flytekit has to convert."""
+
+
+def to_python(context: FlyteContext, literal: Literal, expected: Any) -> Any:
+    """What TypeEngine.to_python_value(context, literal, expected) returns. Raises NotCoveredError, or whatever a
+    transformer raises."""
+    if literal.offloaded_metadata:
+        raise NotCoveredError
+    if (transformer := simple_transformer(expected)) is not None:
+        return transformer.to_python_value(context, literal, expected)
+    items = _items_type(expected)
+    if literal.collection is None or literal.scalar is not None:
+        raise NotCoveredError
+    return [to_python(context, one, items) for one in literal.collection.literals]
+
+
+def to_literal(context: FlyteContext, value: Any, expected: Any, literal_type: LiteralType) -> Literal:
+    """What TypeEngine.to_literal(context, value, expected, literal_type) returns; raises as to_python() does."""
+    if (transformer := simple_transformer(expected)) is not None:
+        if type(value) is not expected:
+            raise NotCoveredError
+        return transformer.to_literal(context, value, expected, literal_type)
+    items = _items_type(expected)
+    if type(value) is not list:
+        raise NotCoveredError
+    of_items = literal_type.collection_type
+    return Literal(collection=LiteralCollection([to_literal(context, one, items, of_items) for one in value]))
+
+
+def simple_transformer(expected: Any) -> SimpleTransformer[Any] | None:
+    """What converts values of a type, if that is a simple one. Only where originals() are in place."""
+    if type(expected) is not type or expected not in _SIMPLE:
+        return None
+    found = flytekit_private.transformers().get(expected)
+    return found if type(found) is SimpleTransformer else None
+
+
+def _items_type(expected: Any) -> Any:
+    """The type of the items of a list, as flytekit's own transformer of lists has it."""
+    transformers = flytekit_private.transformers()
+    if get_origin(expected) is not list or type(transformers.get(list)) is not ListTransformer:
+        raise NotCoveredError
+    (items,) = get_args(expected)
+    # A transformer of just this list, or of one in it: looked at when that is met.
+    if expected in transformers or not originals_of_lists().are_in_place():
+        raise NotCoveredError
+    return items
