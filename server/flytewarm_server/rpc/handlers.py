@@ -13,6 +13,7 @@ import structlog
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from flytewarm_server.rpc.open_calls import OpenCalls
 from flytewarm_server.rpc.refusals import Refusals
 from flytewarm_server.rpc.status import CallError, Violation, invalid, unimplemented
 
@@ -26,29 +27,29 @@ _Stream = Callable[[Any, _Context], AsyncGenerator[Message, None]]
 
 
 def service_handler(
-    service: ServiceDescriptor, messages: ModuleType, servicer: object, refusals: Refusals
+    service: ServiceDescriptor, messages: ModuleType, servicer: object, refusals: Refusals, calls: OpenCalls
 ) -> grpc.GenericRpcHandler[Any, Any]:
     """Serves each method of `service` by the method of `servicer` with its name; methods it lacks are UNIMPLEMENTED.
 
     `messages` is the generated module with the service's messages. A method raises CallError for a status, of which
-    `refusals` take note.
+    `refusals` take note, and of each call `calls` do.
     """
-    handlers = {method.name: _method_handler(method, messages, servicer, refusals) for method in service.methods}
+    handlers = {method.name: _method_handler(method, messages, servicer, refusals, calls) for method in service.methods}
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
 def _method_handler(
-    method: MethodDescriptor, messages: ModuleType, servicer: object, refusals: Refusals
+    method: MethodDescriptor, messages: ModuleType, servicer: object, refusals: Refusals, calls: OpenCalls
 ) -> _MethodHandler:
     behaviour = getattr(servicer, method.name, None) or _missing(method)
     decode = _decoder(getattr(messages, method.input_type.name))
     encode = _encode
     end = partial(_abort, refusals, method.name)
     if method.client_streaming:
-        return grpc.stream_stream_rpc_method_handler(_guard_stream(behaviour, end), decode, encode)
+        return grpc.stream_stream_rpc_method_handler(_guard_stream(behaviour, end, calls), decode, encode)
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_guard_stream(behaviour, end), decode, encode)
-    return grpc.unary_unary_rpc_method_handler(_guard_unary(behaviour, end), decode, encode)
+        return grpc.unary_stream_rpc_method_handler(_guard_stream(behaviour, end, calls), decode, encode)
+    return grpc.unary_unary_rpc_method_handler(_guard_unary(behaviour, end, calls), decode, encode)
 
 
 def _missing(method: MethodDescriptor) -> Any:
@@ -79,30 +80,32 @@ def _encode(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def _guard_unary(behaviour: _Unary, end: _End) -> _Unary:
+def _guard_unary(behaviour: _Unary, end: _End, calls: OpenCalls) -> _Unary:
     async def guarded(request: Any, context: _Context) -> Message:
-        try:
-            return await behaviour(_decoded(request), context)
-        except CallError as error:
-            await end(context, error)
-        except Exception as error:  # noqa: BLE001  # the boundary: our own faults are INTERNAL
-            await end(context, internal(error))
-        raise AssertionError("abort does not return")
+        with calls:
+            try:
+                return await behaviour(_decoded(request), context)
+            except CallError as error:
+                await end(context, error)
+            except Exception as error:  # noqa: BLE001  # the boundary: our own faults are INTERNAL
+                await end(context, internal(error))
+            raise AssertionError("abort does not return")
 
     return guarded
 
 
-def _guard_stream(behaviour: _Stream, end: _End) -> Callable[[Any, _Context], Awaitable[None]]:
+def _guard_stream(behaviour: _Stream, end: _End, calls: OpenCalls) -> Callable[[Any, _Context], Awaitable[None]]:
     # Writes by itself: gRPC would go through one more generator for each message.
     async def guarded(request: Any, context: _Context) -> None:
-        try:
-            async with contextlib.aclosing(behaviour(_decoded(request), context)) as responses:
-                async for response in responses:
-                    await context.write(response)
-        except CallError as error:
-            await end(context, error)
-        except Exception as error:  # noqa: BLE001  # the boundary: our own faults are INTERNAL
-            await end(context, internal(error))
+        with calls:
+            try:
+                async with contextlib.aclosing(behaviour(_decoded(request), context)) as responses:
+                    async for response in responses:
+                        await context.write(response)
+            except CallError as error:
+                await end(context, error)
+            except Exception as error:  # noqa: BLE001  # the boundary: our own faults are INTERNAL
+                await end(context, internal(error))
 
     return guarded
 

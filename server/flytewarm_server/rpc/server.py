@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from grpc import aio
@@ -15,6 +16,7 @@ from flytewarm_server.rpc.authentication import TokenInterceptor
 from flytewarm_server.rpc.credentials import server_credentials
 from flytewarm_server.rpc.handlers import service_handler
 from flytewarm_server.rpc.listen import AddressError, SocketFile, check_free, why_not
+from flytewarm_server.rpc.open_calls import OpenCalls
 from flytewarm_server.rpc.refusals import Refusals
 from flytewarm_server.rpc.task_executor import TaskExecutor
 from flytewarm_server.rpc.worker_pool import WorkerPool
@@ -46,6 +48,7 @@ class RpcServer:
         self._socket_files: list[SocketFile] = []
         self._config = config
         self._stopping = False
+        self._calls = OpenCalls()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # an alias made at import
         self._certificates = certificates
         # Without tokens there is nothing in the way of a call.
@@ -53,8 +56,8 @@ class RpcServer:
         self._server = aio.server(options=_options(config.max_message_bytes), interceptors=interceptors)
         self._server.add_generic_rpc_handlers(
             (
-                service_handler(_TASK_EXECUTOR, task_executor_pb2, task_executor, refusals),
-                service_handler(_WORKER_POOL, worker_pool_pb2, worker_pool, refusals),
+                service_handler(_TASK_EXECUTOR, task_executor_pb2, task_executor, refusals, self._calls),
+                service_handler(_WORKER_POOL, worker_pool_pb2, worker_pool, refusals, self._calls),
             )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -82,8 +85,12 @@ class RpcServer:
         await self.set_serving(False)
 
     async def stop(self, grace: float) -> None:
-        """Refuses new calls at once, ends open ones after `grace` seconds, and removes the Unix sockets."""
-        await self._server.stop(grace)
+        """Lets clients read what they have been sent, ends calls that are open after `grace` seconds, and removes the
+        Unix sockets."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace
+        await self._calls.answered(grace)
+        await self._server.stop(max(0.0, end - loop.time()))
         for file in self._socket_files:
             # gRPC removes it, too, but not when it was stopped before it served.
             file.remove()

@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 from flytewarm_api.v1 import worker_pool_pb2, worker_pool_pb2_grpc
 from flytewarm_server.rpc import status
 from flytewarm_server.rpc.handlers import service_handler
+from flytewarm_server.rpc.open_calls import OpenCalls
 from flytewarm_server.rpc.refusals import Refusals
 from flytewarm_server.rpc.status import CallError, Violation
 from flytewarm_server.telemetry.metrics import Metrics
@@ -114,7 +115,9 @@ class _Refusing:
 async def _served(error: CallError) -> AsyncIterator[worker_pool_pb2_grpc.WorkerPoolStub]:
     service = worker_pool_pb2.DESCRIPTOR.services_by_name["WorkerPool"]
     server = aio.server()
-    server.add_generic_rpc_handlers([service_handler(service, worker_pool_pb2, _Refusing(error), _REFUSALS)])
+    server.add_generic_rpc_handlers(
+        [service_handler(service, worker_pool_pb2, _Refusing(error), _REFUSALS, OpenCalls())]
+    )
     with tempfile.TemporaryDirectory(prefix="fw-") as directory:
         server.add_insecure_port(f"unix:{directory}/s.sock")
         await server.start()

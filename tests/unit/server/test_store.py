@@ -81,11 +81,13 @@ class _Opened:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls, self.begun, self.may = 0, Event(), Event()
+        self.thread = threading.current_thread()
         self._open = fsspec.open
         monkeypatch.setattr(fsspec, "open", self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
+        self.thread = threading.current_thread()
         self.begun.set()
         assert self.may.wait(10)
         return self._open(*args, **kwargs)
@@ -123,9 +125,9 @@ def test_a_download_that_nobody_wants_any_more(tmp_path: Path, monkeypatch: pyte
         await asyncio.to_thread(opened.begun.wait)
         fetching.cancel()
         await asyncio.wait([fetching])
-        (thread,) = [one for one in threading.enumerate() if one.name == "distribution"]
+        assert opened.thread.name == "distribution"
         opened.may.set()
-        await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(opened.thread.join)
 
     asyncio.run(fetch())
     assert list((tmp_path / "downloads").iterdir()) == []
