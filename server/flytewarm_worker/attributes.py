@@ -14,7 +14,7 @@ import gc
 import itertools
 import operator
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -58,11 +58,16 @@ class Attributes:
         if (now := version(sys.modules)) == self._modules:
             return
         self._modules = now
-        for module in list(sys.modules.values()):
-            # A task may have put anything there; and the libraries of cffi only say that they are modules.
-            if _is_a(module, ModuleType):
-                self._add_module(module)
+        self._add_modules(list(sys.modules.values()))
         self._versions = versions_of([namespace.names for namespace in self._namespaces])
+
+    def adopt_imported(self, imported: Collection[str]) -> None:
+        """As adopt(), where these modules are all that have come since: the others, and so the memory that they share
+        with other processes, are not touched, unless they have changed."""
+        self._settle(_Namespace.adopt)
+        known = len(self._namespaces)
+        self._add_modules([sys.modules[name] for name in imported])
+        self._versions.extend([namespace.names for namespace in self._namespaces[known:]])
 
     def restore(self, imported: Collection[str] = ()) -> None:
         """Puts back functions and classes that were replaced, or removed, since.
@@ -71,12 +76,18 @@ class Attributes:
         """
         self._settle(functools.partial(_Namespace.restore, imported=imported))
         if imported:
-            self.adopt()
+            self.adopt_imported(imported)
 
     def _settle(self, what: Callable[[_Namespace], None]) -> None:
         for index in self._versions.changed():
             what(self._namespaces[index])
             self._versions.accept(index)
+
+    def _add_modules(self, modules: Iterable[ModuleType]) -> None:
+        for module in modules:
+            # A task may have put anything there; and the libraries of cffi only say that they are modules.
+            if _is_a(module, ModuleType):
+                self._add_module(module)
 
     def _add_module(self, module: ModuleType) -> None:
         names = object.__getattribute__(module, "__dict__")

@@ -35,12 +35,20 @@ class Modules:
         lists: dict[str, list[Any]] = {"meta_path": sys.meta_path, "path_hooks": sys.path_hooks}
         self._finders = [(name, finders, list(finders)) for name, finders in lists.items()]
 
-    def adopt(self) -> None:
-        """Keeps what is imported now, but for what lies in an execution's directory."""
-        self._modules = {name: module for name, module in sys.modules.items() if not self._is_own(module)}
+    def adopt(self) -> list[str]:
+        """Keeps what is imported now, but for what lies in an execution's directory. Returns the names of what it has
+        not kept before."""
+        known = self._modules
+        # What is known is not looked at: that would touch memory which other processes share.
+        self._modules = {
+            name: module
+            for name, module in sys.modules.items()
+            if module is known.get(name) or not self._is_own(module)
+        }
         self._version = None
         for _, now, before in self._finders:
             before[:0] = [one for one in now if one not in before]
+        return [name for name, module in self._modules.items() if module is not known.get(name)]
 
     def restore(self) -> list[str]:
         """Puts back what is missing or another one, and forgets what lies in an execution's directory.

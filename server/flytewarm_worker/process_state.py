@@ -86,10 +86,10 @@ class ProcessState:
                 WORKER_HOOKS.start()
         finally:
             if len(sys.modules) != modules:
-                self._modules.adopt()
+                imported = self._modules.adopt()
                 self._registries.adopt_transformers()
                 self._flyte_loggers.adopt()
-                ATTRIBUTES.adopt()
+                ATTRIBUTES.adopt_imported(imported)
                 RANDOM_STATES.adopt()
                 WORKER_HOOKS.adopt()
 

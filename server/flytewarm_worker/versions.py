@@ -30,10 +30,17 @@ def _version(dictionary: dict[str, Any]) -> object:
 class Versions:
     """Of some dictionaries, as they were seen last."""
 
-    def __init__(self, dictionaries: Sequence[dict[str, Any]]) -> None:
-        self._dictionaries = dictionaries
-        self._words = [(id(one) + _OFFSET) // _WORD for one in dictionaries]
-        self._seen = self._read()
+    def __init__(self) -> None:
+        self._dictionaries: list[dict[str, Any]] = []
+        self._words: Any = []
+        self._seen: Any = []
+
+    def extend(self, dictionaries: Sequence[dict[str, Any]]) -> None:
+        """Adds some, as they are now; they live as long as this. The others are not touched: their memory may be shared
+        with other processes."""
+        self._dictionaries += dictionaries
+        self._words += [(id(one) + _OFFSET) // _WORD for one in dictionaries]
+        self._seen += map(_version, dictionaries)
 
     def changed(self) -> list[int]:
         """The indices of those that are not what was seen."""
@@ -53,22 +60,32 @@ class Versions:
 class _GatheredVersions(Versions):
     """Read and compared by numpy, which makes no object of each number."""
 
-    def __init__(self, dictionaries: Sequence[dict[str, Any]], numpy: Any) -> None:
+    def __init__(self, numpy: Any) -> None:
+        super().__init__()
         # What is called later is bound here: a task may replace functions of numpy.
-        addresses = [id(one) + _OFFSET for one in dictionaries]
-        first = min(addresses)
-        memory = numpy.asarray(_Words(first, (max(addresses) - first) // _WORD + 1))
-        self._take = memory.take
-        self._places = (numpy.array(addresses, dtype=numpy.int64) - first) // _WORD
-        super().__init__(dictionaries)
+        self._array, self._asarray, self._joined = numpy.array, numpy.asarray, numpy.concatenate
+        self._word = numpy.int64
+        self._words = self._array([], dtype=self._word)
+
+    def extend(self, dictionaries: Sequence[dict[str, Any]]) -> None:
+        """Adds some, as they are now; they live as long as this."""
+        if not dictionaries:
+            return
+        self._dictionaries += dictionaries
+        words = self._array([(id(one) + _OFFSET) // _WORD for one in dictionaries], dtype=self._word)
+        self._words = self._joined((self._words, words))
+        first, last = int(self._words.min()), int(self._words.max())
+        self._take = self._asarray(_Words(first * _WORD, last - first + 1)).take
+        self._places = self._words - first
+        now = self._take(words - first)
+        self._seen = self._joined((self._seen, now)) if len(self._seen) else now
 
     def changed(self) -> list[int]:
         """The indices of those that are not what was seen."""
-        found: list[int] = (self._read() != self._seen).nonzero()[0].tolist()
+        if not self._dictionaries:
+            return []
+        found: list[int] = (self._take(self._places) != self._seen).nonzero()[0].tolist()
         return found
-
-    def _read(self) -> Any:
-        return self._take(self._places)
 
 
 class _Words:
@@ -82,6 +99,7 @@ class _Words:
 def versions_of(dictionaries: Sequence[dict[str, Any]]) -> Versions:
     """Those of dictionaries that live as long as what is returned. By numpy where it is loaded: that is faster."""
     numpy = sys.modules.get("numpy")
-    if dictionaries and _HAS_VERSIONS and numpy is not None and hasattr(numpy, "ndarray"):
-        return _GatheredVersions(dictionaries, numpy)
-    return Versions(dictionaries)
+    gathers = _HAS_VERSIONS and numpy is not None and hasattr(numpy, "ndarray")
+    versions = _GatheredVersions(numpy) if gathers else Versions()
+    versions.extend(dictionaries)
+    return versions

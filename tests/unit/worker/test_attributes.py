@@ -25,6 +25,12 @@ InFork = Callable[[Callable[[], None]], None]
 def _fake(*_: Any, **__: Any) -> None: ...
 
 
+def _private_kb() -> int:
+    """What this process has written to, and so does not share with the one that it was forked from."""
+    rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_Dirty"))
+
+
 @pytest.mark.parametrize(("has_versions", "has_numpy"), [(True, True), (True, False), (False, False)])
 def test_what_was_replaced_is_put_back(
     in_fork: InFork, monkeypatch: pytest.MonkeyPatch, has_versions: bool, has_numpy: bool
@@ -108,5 +114,29 @@ def test_what_an_imported_module_replaces_stays(
         patching.dumps = _fake
         state.restore()
         assert patching.dumps is json.dumps is not _fake
+
+    in_fork(check)
+
+
+def test_what_is_not_new_stays_shared_with_other_processes(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "newcomer.py").write_text("def function(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    state, looking_at_all = Attributes(), Attributes()
+    state.adopt()
+
+    def check() -> None:
+        newcomer: Any = importlib.import_module("newcomer")
+        before = _private_kb()
+        state.adopt_imported(["newcomer"])
+        small = _private_kb()
+        looking_at_all.adopt()
+        large = _private_kb()
+        assert 4 * (small - before) < large - small, (before, small, large)
+
+        original, newcomer.function = newcomer.function, _fake
+        state.restore()
+        assert newcomer.function is original
 
     in_fork(check)

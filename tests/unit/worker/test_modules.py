@@ -131,3 +131,27 @@ def test_finders_of_a_task_go_and_those_of_a_module_stay(in_fork: InFork) -> Non
         assert sys.meta_path == [finder, *before]
 
     in_fork(check)
+
+
+def test_what_is_adopted_is_told(in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new module and one that has taken another one's place, but none of the execution's own directory."""
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    for directory, name in ((own, "of_the_execution"), (elsewhere, "newcomer")):
+        directory.mkdir()
+        (directory / f"{name}.py").touch()
+        monkeypatch.syspath_prepend(directory)
+
+    def check() -> None:
+        modules = Modules(str(own))
+        importlib.import_module("of_the_execution")
+        newcomer, replaced = importlib.import_module("newcomer"), ModuleType("json")
+        sys.modules["json"] = replaced
+        assert sorted(modules.adopt()) == ["json", "newcomer"]
+        assert modules.adopt() == []
+        del sys.modules["json"]
+        modules.restore()
+        assert "of_the_execution" not in sys.modules
+        assert sys.modules["newcomer"] is newcomer
+        assert sys.modules["json"] is replaced
+
+    in_fork(check)

@@ -57,3 +57,20 @@ def test_another_dictionary_has_another_version() -> None:
     one, other = {"a": 1}, {"a": 1}
     assert version(one) != version(other)
     assert version(one) == version(one)
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_more_are_added_to_those_that_have_changed(count: int) -> None:
+    first: list[dict[str, int]] = [{"number": number} for number in range(count)]
+    more: list[dict[str, int]] = [{"number": number} for number in range(300)]
+    seen = versions_of(first)
+    for one in first:
+        one["number"] = -1
+    seen.extend(more)
+    assert seen.changed() == list(range(count))
+    more[7]["number"] = -1
+    assert seen.changed() == [*range(count), count + 7]
+    for index in seen.changed():
+        seen.accept(index)
+    assert seen.changed() == []
