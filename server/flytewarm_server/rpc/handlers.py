@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from types import ModuleType
@@ -24,6 +25,8 @@ _ServiceHandler: TypeAlias = "grpc.GenericRpcHandler[Any, Any]"
 _Unary = Callable[[Any, _Context], Awaitable[Message]]
 _End = Callable[[_Context, CallError], Awaitable[None]]
 _Stream = Callable[[Any, _Context], AsyncGenerator[Message, None]]
+_Send = Callable[[Message], Awaitable[None]]
+_Last = Callable[[Any, _Context, _Send], Awaitable[Message]]
 
 
 def service_handler(
@@ -31,8 +34,10 @@ def service_handler(
 ) -> grpc.GenericRpcHandler[Any, Any]:
     """Serves each method of `service` by the method of `servicer` with its name; methods it lacks are UNIMPLEMENTED.
 
-    `messages` is the generated module with the service's messages. A method raises CallError for a status, of which
-    `refusals` take note, and of each call `calls` do.
+    `messages` is the generated module with the service's messages. A method that answers one request with a stream is
+    an asynchronous generator, or a coroutine with one more parameter, a function that sends a response: what it returns
+    is the last one, and goes out in one piece with the status, which saves both sides a wake-up. A method raises
+    CallError for a status, of which `refusals` take note, and of each call `calls` do.
     """
     handlers = {method.name: _method_handler(method, messages, servicer, refusals, calls) for method in service.methods}
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
@@ -43,10 +48,12 @@ def _method_handler(
 ) -> _MethodHandler:
     behaviour = getattr(servicer, method.name, None) or _missing(method)
     decode = _decoder(getattr(messages, method.input_type.name))
-    encode = _encode
     end = partial(_abort, refusals, method.name)
     if method.client_streaming:
         return grpc.stream_stream_rpc_method_handler(_guard_stream(behaviour, end, calls), decode, encode)
+    if method.server_streaming and inspect.iscoroutinefunction(behaviour):
+        # On the wire nothing tells a call with one response from a stream of one.
+        return grpc.unary_unary_rpc_method_handler(_guard_unary(_with_send(behaviour), end, calls), decode, encode)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(_guard_stream(behaviour, end, calls), decode, encode)
     return grpc.unary_unary_rpc_method_handler(_guard_unary(behaviour, end, calls), decode, encode)
@@ -76,7 +83,8 @@ def _decoder(message_class: type[Message]) -> Callable[[bytes], Message | CallEr
     return decode
 
 
-def _encode(message: Message) -> bytes:
+def encode(message: Message) -> bytes:
+    """The bytes of a response."""
     return message.SerializeToString()
 
 
@@ -92,6 +100,17 @@ def _guard_unary(behaviour: _Unary, end: _End, calls: OpenCalls) -> _Unary:
             raise AssertionError("abort does not return")
 
     return guarded
+
+
+def _with_send(behaviour: _Last) -> _Unary:
+    async def last(request: Any, context: _Context) -> Message:
+        async def send(response: Message) -> None:
+            # In a call with one response gRPC encodes that one alone.
+            await context.write(encode(response))
+
+        return await behaviour(request, context, send)
+
+    return last
 
 
 def _guard_stream(behaviour: _Stream, end: _End, calls: OpenCalls) -> Callable[[Any, _Context], Awaitable[None]]:

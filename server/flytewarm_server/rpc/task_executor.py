@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from flytewarm_api.nesting import METADATA_KEY
@@ -62,17 +62,24 @@ class TaskExecutor:
         self._registry = registry
 
     async def ExecuteTask(  # noqa: N802  # the RPC's name
-        self, request: task_executor_pb2.ExecuteTaskRequest, context: Any
-    ) -> AsyncIterator[task_executor_pb2.ExecuteTaskResponse]:
+        self,
+        request: task_executor_pb2.ExecuteTaskRequest,
+        context: Any,
+        send: Callable[[task_executor_pb2.ExecuteTaskResponse], Awaitable[None]],
+    ) -> task_executor_pb2.ExecuteTaskResponse:
         """Runs a task, or attaches to its execution, and streams its events."""
         execution = self._accept(await self._validated(request), self._parent(context))
         first_id = execution.id
         with self._watching(execution):
             async for events in execution.log.batches():
                 told = without_logs(events) if request.events.omit_logs else events
+                response = task_executor_pb2.ExecuteTaskResponse(execution_id=first_id, events=told)
+                if events[-1].HasField("outcome"):
+                    return response
                 if told:
-                    yield task_executor_pb2.ExecuteTaskResponse(execution_id=first_id, events=told)
+                    await send(response)
                     first_id = ""
+        raise AssertionError("the last event of every execution is its outcome")
 
     async def ExecuteTasks(  # noqa: N802  # the RPC's name
         self, requests: AsyncIterator[task_executor_pb2.ExecuteTasksRequest], context: Any
