@@ -16,7 +16,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 # The arguments are as long as a register.
 _libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_void_p] * 4]
 # What prctl(2) writes. Made once: each would be of a new type, which takes longer than the call.
-_attribute = ctypes.create_string_buffer(16)
+_NOTHING = bytes(16)
+_attribute = ctypes.create_string_buffer(len(_NOTHING))
 
 
 def _prctl(option: int, argument: int | bytes) -> None:
@@ -35,6 +36,8 @@ def read_attribute(option: int) -> int:
 
 def read_attribute_into(option: int) -> bytes:
     """An attribute of this process that prctl(2) writes, in at most 16 bytes. Raises OSError."""
+    # Some are shorter: what was there before must not be in the rest.
+    _attribute.raw = _NOTHING
     _prctl(option, ctypes.addressof(_attribute))
     return _attribute.raw
 
