@@ -68,8 +68,13 @@ _parts = operator.attrgetter("level", "propagate", "disabled", "handlers", "filt
 _AS_MADE: _Parts = (logging.NOTSET, True, False, [], [])
 
 
+# flytekit's own, which have another state while a task runs.
+_OF_FLYTEKIT = (loggers.logger, loggers.user_space_logger, loggers.developer_logger)
+
+
 class Loggers:
-    """All loggers: those that modules have set up stay as they are, others become what getLogger() makes."""
+    """All loggers but flytekit's: those that modules have set up stay as they are, others become what getLogger()
+    makes."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[_Parts, LoggerState]] = {}
@@ -114,7 +119,9 @@ class Loggers:
 
     def _gather(self) -> None:
         named = logging.root.manager.loggerDict.items()
-        self._loggers = {name: one for name, one in named if isinstance(one, logging.Logger)}
+        self._loggers = {
+            name: one for name, one in named if isinstance(one, logging.Logger) and one not in _OF_FLYTEKIT
+        }
         self._expected = [self._kept[name][0] if name in self._kept else _AS_MADE for name in self._loggers]
 
     def _state_of(self, name: str, logger: logging.Logger) -> LoggerState:
@@ -125,8 +132,7 @@ class FlyteLoggers:
     """The loggers of flytekit, set up for one execution after the other."""
 
     def __init__(self) -> None:
-        loggers_of_flytekit = (loggers.logger, loggers.user_space_logger, loggers.developer_logger)
-        self._first = [LoggerState.of(logger) for logger in loggers_of_flytekit]
+        self._first = [LoggerState.of(logger) for logger in _OF_FLYTEKIT]
         self._key: tuple[object, ...] = ()
         self._states = self._first
 
@@ -146,6 +152,9 @@ class FlyteLoggers:
             loggers.initialize_global_loggers()
             self._key = key
             self.adopt()
+
+    def restore(self) -> None:
+        """Makes them what they were for the execution before the task began, and so for one with the same variables."""
         for state in self._states:
             state.restore()
 

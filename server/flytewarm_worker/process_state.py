@@ -178,6 +178,7 @@ class ProcessState:
         name_main_module(self._main_file)
         self._settings.restore()
         self._loggers.restore()
+        self._flyte_loggers.restore()
         # asyncio.run() leaves the main thread without an event loop, where it had one on demand.
         asyncio.set_event_loop_policy(None)
 

@@ -12,7 +12,7 @@ import pytest
 from flytekit.loggers import logger, user_space_logger
 
 from flytewarm_worker.interpreter_settings import InterpreterSettings
-from flytewarm_worker.loggers import FlyteLoggers, Loggers
+from flytewarm_worker.loggers import FlyteLoggers, Loggers, LoggerState
 
 InFork = Callable[[Callable[[], None]], None]
 
@@ -86,10 +86,30 @@ def test_the_environment_decides_and_nothing_adds_up(in_fork: InFork) -> None:
             logger.handlers[0].setFormatter(logging.Formatter("changed %(message)s"))
             user_space_logger.disabled = True
             user_space_logger.addHandler(logging.NullHandler())
-            loggers.set_up()
+            loggers.restore()
             assert "changed" not in str(logger.handlers[0].formatter._fmt)  # type: ignore[union-attr]
             assert not user_space_logger.disabled
             assert len(user_space_logger.handlers) == 1
+
+    in_fork(check)
+
+
+def test_those_of_flytekit_do_not_have_all_others_looked_at(in_fork: InFork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have another state in an execution than before the first one."""
+
+    def look(_: Loggers, name: str, _logger: logging.Logger) -> LoggerState:
+        raise AssertionError(f"{name} is as it was")
+
+    monkeypatch.setattr(Loggers, "_state_of", look)
+
+    def check() -> None:
+        every, own = Loggers(), FlyteLoggers()
+        for _ in range(2):
+            own.set_up()
+            logger.setLevel(1)
+            every.restore()
+            own.restore()
+            assert logger.level != 1
 
     in_fork(check)
 
