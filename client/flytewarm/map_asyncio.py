@@ -62,10 +62,14 @@ class _Transfer:
                     self.news.set()
         except StopAsyncIteration:
             self._state.exhaust()
-        except Exception as error:  # noqa: BLE001  # the source's own, for which the caller waits until its turn comes
+        except BaseException as error:  # the source's own, for which the caller waits until its turn comes
             self._state.exhaust(error)
-        self._outgoing.set()
-        self.news.set()
+            if not isinstance(error, Exception):
+                # This task's own cancellation perhaps, when the map is closed.
+                raise
+        finally:
+            self._outgoing.set()
+            self.news.set()
 
     async def send(self) -> None:
         """Sends what was taken, as much of it at a time as there is."""

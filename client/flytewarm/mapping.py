@@ -53,7 +53,7 @@ class MapState:
         self._max_bytes = 0
         self._taken = self._sent = 0
         self._exhausted = False
-        self._fault: Exception | None = None
+        self._fault: BaseException | None = None
         self._broken: FlytewarmError | None = None
         self._index_of: dict[int, int] = {}
         # What became of items that have not been given yet, in the order in which that was known.
@@ -108,12 +108,15 @@ class MapState:
             if not isinstance(inputs, Mapping):
                 raise TypeError(f"inputs must be a dict, not {type(inputs).__name__}")
             self._add(index, inputs_to_json(inputs))
-        except TypeError as error:
-            self._ended[index] = TypeError(f"item {index}: {error}")
         except FlytewarmError as error:
             self._ended[index] = error
+        except Exception as error:  # noqa: BLE001  # whatever the caller's own values raise when they are converted
+            kind = "" if isinstance(error, TypeError) else f"{type(error).__name__}: "
+            told = TypeError(f"item {index}: {kind}{error}")
+            told.__cause__ = error
+            self._ended[index] = told
 
-    def exhaust(self, fault: Exception | None = None) -> None:
+    def exhaust(self, fault: BaseException | None = None) -> None:
         """There are no more inputs, because of the iterable's `fault` if it has one: the caller gets that last."""
         self._exhausted = True
         self._fault = fault

@@ -22,7 +22,8 @@ def parse(data: bytes) -> Request:
     """The request that the server has found to be runnable."""
     try:
         return Request(task_executor_pb2.ExecuteTaskRequest.FromString(data))
-    except DecodeError as error:
+    except (DecodeError, ValueError) as error:
+        # The latter where protobuf is Python's own: text that is not UTF-8.
         fault = DecodeError(f"literals: {len(data)} bytes are no request with a LiteralMap: {error}")
         return Request(_without_literals(data), fault)
 

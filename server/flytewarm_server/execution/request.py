@@ -12,6 +12,8 @@ from flytewarm_server.messages import task_executor_pb2
 
 # Messages whose fields are told one by one when they differ.
 _IN_PARTS = ("settings", "environment", "policy", "events")
+# Parsed, a map may take forty times its bytes, and holds up everybody else's events, in bytes.
+_LARGEST_ORDERED = 4 << 20
 _OF_THE_CALLER = ("events.omit_logs", "events.omit_decks", "events.omit_metrics")
 
 
@@ -77,10 +79,13 @@ class ValidRequest:
 
 
 def _in_order(literal_map: bytes) -> bytes:
-    """Equal for equal maps, which are serialized in any order."""
+    """Equal for equal maps, which are serialized in any order; of a large one only for the same bytes."""
+    if len(literal_map) > _LARGEST_ORDERED:
+        return literal_map
     try:
         parsed: Message = literals_pb2.LiteralMap.FromString(literal_map)
-    except DecodeError:
+    except (DecodeError, ValueError):
+        # The latter where protobuf is Python's own: text that is not UTF-8.
         return literal_map
     return parsed.SerializeToString(deterministic=True)
 

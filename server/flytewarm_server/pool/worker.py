@@ -259,7 +259,8 @@ class Worker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the worker."""
-        if self.burying:
+        if self.burying or (self.state is WorkerState.RETIRING and not self._is_expected):
+            # It is being killed; what it was handed ahead, and may have begun, has been ended.
             return
         try:
             for payload in self._decoder.feed(data):
@@ -274,6 +275,11 @@ class Worker(asyncio.Protocol):
         """The socket has closed."""
         self._transport = None
         self._owner.worker_gone(self)
+
+    @property
+    def _is_expected(self) -> bool:
+        """Whether it has anything left to tell."""
+        return not (self.execution is None and self.next is None and self._description is None)
 
     def _dispatch(self, reply: frames_pb2.WorkerReply, size: int) -> None:
         kind = reply.WhichOneof("reply")

@@ -90,7 +90,7 @@ def encode(message: Message) -> bytes:
 
 def _guard_unary(behaviour: _Unary, end: _End, calls: OpenCalls) -> _Unary:
     async def guarded(request: Any, context: _Context) -> Message:
-        with calls:
+        with calls.call():
             try:
                 return await behaviour(_decoded(request), context)
             except CallError as error:
@@ -116,7 +116,7 @@ def _with_send(behaviour: _Last) -> _Unary:
 def _guard_stream(behaviour: _Stream, end: _End, calls: OpenCalls) -> Callable[[Any, _Context], Awaitable[None]]:
     # Writes by itself: gRPC would go through one more generator for each message.
     async def guarded(request: Any, context: _Context) -> None:
-        with calls:
+        with calls.call():
             try:
                 async with contextlib.aclosing(behaviour(_decoded(request), context)) as responses:
                     async for response in responses:

@@ -201,6 +201,23 @@ def test_an_infinite_iterable_is_taken_as_far_as_allowed(scripted: ScriptedServi
     assert scripted.call_ended.wait(WAIT_S)
 
 
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
+async def test_what_ends_an_asynchronous_iterable_ends_the_map(
+    scripted: ScriptedService, error: type[BaseException]
+) -> None:
+    async def source() -> AsyncIterator[dict[str, int]]:
+        yield {"a": 1}
+        raise error
+
+    async def mapped() -> None:
+        async with AsyncExecutor(scripted.target) as executor:
+            async for _ in executor.map("m.t", source()):
+                pass
+
+    with pytest.raises(error):
+        await asyncio.wait_for(mapped(), WAIT_S)
+
+
 async def test_the_same_for_asyncio(scripted: ScriptedService) -> None:
     taken = 0
 

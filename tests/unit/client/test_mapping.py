@@ -106,6 +106,27 @@ def test_inputs_that_are_no_dict(wrong: Any) -> None:
     assert str(error) == f"item 0: inputs must be a dict, not {type(wrong).__name__}"
 
 
+class _Raises:
+    """A value whose conversion raises."""
+
+    def model_dump(self) -> dict[str, int]:
+        raise RuntimeError("no dump today")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(_Raises(), "RuntimeError: no dump today"), (10**5000, "ValueError: ")], ids=["dump", "digits"]
+)
+def test_what_conversions_raise_is_the_items(value: Any, told: str) -> None:
+    state = MapState("m.t", None, return_exceptions=True)
+    state.take({"a": value})
+    state.exhaust()
+    (error,) = state.results()
+    assert isinstance(error, TypeError)
+    assert str(error).startswith(f"item 0: {told}")
+    assert error.__cause__ is not None
+    assert state.finished()
+
+
 def test_a_failure_is_raised_where_it_is_the_turn() -> None:
     state = MapState("m.t", None)
     for _ in range(2):

@@ -29,7 +29,7 @@ _FAIL, _BREAK, _HANG = "fail", "break", "hang"
 
 class _Servicer:
     def __init__(self) -> None:
-        self.cancelled = asyncio.Event()
+        self.left = asyncio.Event()
 
     async def _between(self, request: _Request) -> None:
         if request.execution_id == _FAIL:
@@ -37,25 +37,28 @@ class _Servicer:
         if request.execution_id == _BREAK:
             raise ZeroDivisionError
         if request.execution_id == _HANG:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self.cancelled.set()
+            await asyncio.Event().wait()
 
 
 class _Generates(_Servicer):
     async def ExecuteTask(self, request: _Request, _context: Any) -> AsyncGenerator[_Response, None]:  # noqa: N802
-        yield _Response(execution_id="1")
-        yield _Response(execution_id="2")
-        await self._between(request)
-        yield _Response(execution_id="3")
+        try:
+            yield _Response(execution_id="1")
+            yield _Response(execution_id="2")
+            await self._between(request)
+            yield _Response(execution_id="3")
+        finally:
+            self.left.set()
 
 
 class _ReturnsTheLast(_Servicer):
     async def ExecuteTask(self, request: _Request, _context: Any, send: _Send) -> _Response:  # noqa: N802
-        await send(_Response(execution_id="1"))
-        await send(_Response(execution_id="2"))
-        await self._between(request)
+        try:
+            await send(_Response(execution_id="1"))
+            await send(_Response(execution_id="2"))
+            await self._between(request)
+        finally:
+            self.left.set()
         return _Response(execution_id="3")
 
 
@@ -112,7 +115,7 @@ async def test_a_client_that_leaves_ends_the_call(servicer: Any) -> None:
         # What was sent is there while the call goes on.
         assert [(await call.read()).execution_id for _ in "12"] == ["1", "2"]
         call.cancel()
-        await asyncio.wait_for(one.cancelled.wait(), 30)
+        await asyncio.wait_for(one.left.wait(), 30)
     await asyncio.wait_for(calls.answered(30), 30)
 
 

@@ -125,6 +125,18 @@ async def test_one_whose_time_is_up_when_the_worker_is_ready_is_not_run(handed: 
     assert (worker.state, worker.execution, handed.work.waiting) == (WorkerState.RETIRING, None, 0)
 
 
+async def test_what_a_worker_says_of_one_that_has_ended_is_no_fault(handed: _Handed) -> None:
+    """It may have begun it, and even be through with it, before the signal reaches it."""
+    it, worker = handed.it, handed.worker
+    succeeded = execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED, outputs=execution_pb2.Outputs())
+    it.reply(worker.name, frames_pb2.WorkerReply(ready=READY(pid=1)))
+    it.reply(worker.name, frames_pb2.WorkerReply(outcome=succeeded))
+    handed.work.remove(handed.following)
+    await it.until(lambda: worker.state is WorkerState.DEAD)
+    assert worker.ending == "was killed by SIGKILL"
+    assert handed.pool.lost == []
+
+
 @pytest.mark.parametrize("end", ["dies", "retires"])
 async def test_one_that_a_worker_did_not_begin_goes_to_another(handed: _Handed, end: str) -> None:
     it, worker, following = handed.it, handed.worker, handed.following

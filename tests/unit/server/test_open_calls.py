@@ -24,8 +24,8 @@ async def test_without_calls_nothing_is_waited_for() -> None:
 async def test_open_calls_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_calls, "_READ_SECONDS", 0.0)
     calls = OpenCalls()
-    with calls:
-        with calls:
+    with calls.call():
+        with calls.call():
             waits = asyncio.ensure_future(calls.answered(_LONG))
         await _let_run()
         assert not waits.done()
@@ -35,20 +35,28 @@ async def test_open_calls_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_answers_have_time_to_be_read() -> None:
     calls = OpenCalls()
     loop = asyncio.get_running_loop()
-    with calls:
+    with calls.call():
         pass
     ended = loop.time()
     waits = asyncio.ensure_future(calls.answered(_LONG))
     await _let_run()
-    # That of a call which comes meanwhile as well.
-    with calls:
-        await asyncio.sleep(open_calls._READ_SECONDS)
-        assert not waits.done()
+    assert not waits.done()
     await asyncio.wait_for(waits, 10)
-    assert loop.time() - ended > 1.9 * open_calls._READ_SECONDS
+    assert loop.time() - ended > 0.9 * open_calls._READ_SECONDS
+
+
+async def test_calls_that_come_later_are_not_waited_for() -> None:
+    calls = OpenCalls()
+    with calls.call():
+        waits = asyncio.ensure_future(calls.answered(_LONG))
+        await _let_run()
+        later = calls.call()
+        later.__enter__()
+    await asyncio.wait_for(waits, 10)
+    later.__exit__(None, None, None)
 
 
 async def test_a_call_that_does_not_end_is_not_waited_for_any_longer() -> None:
     calls = OpenCalls()
-    with calls:
+    with calls.call():
         await asyncio.wait_for(calls.answered(0.01), 10)

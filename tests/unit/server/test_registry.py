@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from flytewarm_server.execution import request
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry, RequestMismatchError
 from flytewarm_server.execution.request import ValidRequest
@@ -119,6 +120,17 @@ async def test_literals_are_equal_in_any_order_and_also_when_they_are_none(ended
         assert registry.attach(_with_literals(name, again)) is execution
         with pytest.raises(RequestMismatchError, match="in inputs"):
             registry.attach(_with_literals(name, [_pair(b"c")]))
+
+
+async def test_a_large_map_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take forty times its bytes; equal is what has the same ones."""
+    monkeypatch.setattr(request, "_LARGEST_ORDERED", 9)
+    pairs = [_pair(b"a"), _pair(b"b")]
+    registry = _registry()
+    execution = registry.create(_with_literals("map", pairs))
+    assert registry.attach(_with_literals("map", pairs)) is execution
+    with pytest.raises(RequestMismatchError, match="in inputs"):
+        registry.attach(_with_literals("map", pairs[::-1]))
 
 
 # An entry that says to be longer than it is.
