@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flyteidl.core import errors_pb2
+from flyteidl.core import errors_pb2, literals_pb2
 from flyteidl.core import execution_pb2 as flyte_execution_pb2
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, EncodeError, Message
 
 from flytewarm_api.v1 import execution_pb2, task_executor_pb2
 
@@ -47,17 +47,18 @@ class Limits:
             outcome.ignored.reason = cut_middle(outcome.ignored.reason, self._error)
             return
         value = getattr(outcome, kind)
+        if kind == "outputs" and not _can_be_read(value.literals):
+            self._leave_out(
+                outcome, "SYSTEM:OutputsTooDeep", "the outputs are nested more deeply than a message may be"
+            )
+            return
         if outputs_bytes and _at_most(value, outputs_bytes) <= self._inline:
             return
         size = value.ByteSize()
         if size <= self._inline:
             return
-        if value.uri:
-            for field in ("literals", "json", "spec"):
-                if field in value.DESCRIPTOR.fields_by_name:
-                    value.ClearField(field)
-        else:
-            self._fail(outcome, size)
+        told = f"the outputs have {size} bytes, over the limit of {self._largest} for one message (--max-message-bytes)"
+        self._leave_out(outcome, "SYSTEM:OutputsTooLarge", told)
 
     def fit_error(self, error: errors_pb2.ContainerError) -> None:
         """Leaves out the middle of a long text; a code, which the user may choose, has to be short."""
@@ -78,11 +79,17 @@ class Limits:
         size = len(deck.html)
         deck.html = "" if deck.uri else f"<p>The deck has {size} characters, over the limit of {limit} bytes.</p>"
 
-    def _fail(self, outcome: execution_pb2.Outcome, size: int) -> None:
+    def _leave_out(self, outcome: execution_pb2.Outcome, code: str, reason: str) -> None:
+        """Leaves outputs or futures to their URI; without one they are an error."""
+        value = getattr(outcome, outcome.WhichOneof("result"))
+        if value.uri:
+            for field in ("literals", "json", "spec"):
+                if field in value.DESCRIPTOR.fields_by_name:
+                    value.ClearField(field)
+            return
         error = errors_pb2.ContainerError(
-            code="SYSTEM:OutputsTooLarge",
-            message=f"the outputs have {size} bytes, over the limit of {self._largest} for one message"
-            " (--max-message-bytes); with settings.output_prefix they are written there and given by URI",
+            code=code,
+            message=f"{reason}; with settings.output_prefix they are written there and given by URI",
             kind=errors_pb2.ContainerError.NON_RECOVERABLE,
             origin=flyte_execution_pb2.ExecutionError.SYSTEM,
         )
@@ -111,3 +118,25 @@ def cut_middle(text: str, limit: int) -> str:
 
 def _at_most(outputs: execution_pb2.Outputs, literals_bytes: int) -> int:
     return literals_bytes + _MOST_BYTES_OF_A_CHARACTER * (len(outputs.json) + len(outputs.uri)) + _KEYS_AND_LENGTHS
+
+
+def _can_be_read(outputs: literals_pb2.LiteralMap) -> bool:
+    """Whether a client can: protobuf reads a hundred levels, of which lists have two each, in the deepest message that
+    has outputs."""
+    if not any(map(_nests, outputs.literals.values())):
+        return True
+    message = task_executor_pb2.ExecuteTasksResponse()
+    message.answers.add().events.add().outcome.outputs.literals.CopyFrom(outputs)
+    try:
+        message.FromString(message.SerializeToString())
+    except (DecodeError, EncodeError):
+        return False
+    return True
+
+
+def _nests(literal: literals_pb2.Literal) -> bool:
+    """Whether it is more than a list or a map of simple values. Those of one list are of one type."""
+    if literal.HasField("scalar"):
+        return literal.scalar.WhichOneof("value") in ("union", "generic")
+    children = literal.collection.literals[:1] or list(literal.map.literals.values())[:1]
+    return any(not child.HasField("scalar") or _nests(child) for child in children)

@@ -160,3 +160,13 @@ def test_memory_of_large_values_is_given_back() -> None:
 
         wait_for(lambda: max(grown()) < 30 * MIB)
         assert running.stop().problems == []
+
+
+def test_outputs_that_no_client_could_read_are_an_error(by_default: Calls, tmp_path: Path) -> None:
+    """Protobuf reads a hundred levels."""
+    assert by_default.outcome(request("large.nests_44")).HasField("outputs")
+    failed = by_default.outcome(request("large.nests_47"))
+    assert failed.error.error.code == "SYSTEM:OutputsTooDeep"
+    written = request("large.nests_47")
+    written.settings.output_prefix = str(tmp_path)
+    assert by_default.outcome(written).outputs == execution_pb2.Outputs(uri=f"{tmp_path}/outputs.pb")

@@ -1,6 +1,8 @@
 """Tasks that send more than anybody wants to have."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from flytekit import Deck, current_context, task
 from flytekit.exceptions.user import FlyteRecoverableException
@@ -64,3 +66,19 @@ documented.task_function.__doc__ = "d" * (80 << 20)
 @task
 def with_a_large_default(text: str = "t" * (80 << 20)) -> int:
     return len(text)
+
+
+def _lists(levels: int, of: Any, nest: Callable[[Any], Any]) -> Any:
+    for _ in range(levels):
+        of = nest(of)
+    return of
+
+
+@task
+def nests_44() -> _lists(44, int, lambda of: list[of]):  # type: ignore[valid-type]
+    return _lists(44, 1, lambda value: [value])
+
+
+@task
+def nests_47() -> _lists(47, int, lambda of: list[of]):  # type: ignore[valid-type]
+    return _lists(47, 1, lambda value: [value])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flyteidl.core import dynamic_job_pb2, errors_pb2, literals_pb2
 
-from flytewarm_api.v1 import execution_pb2
+from flytewarm_api.v1 import execution_pb2, task_executor_pb2
 from flytewarm_worker.limits import Limits
 
 ROOM = 100_000
@@ -92,6 +92,32 @@ def test_the_reason_for_ignored_outputs_is_told_whatever_the_inline_limit() -> N
     Limits(5, ROOM).fit_outcome(outcome)
     assert "characters left out" in outcome.ignored.reason
     assert outcome.ByteSize() < ROOM
+
+
+def _nested(levels: int) -> execution_pb2.Outcome:
+    literal = literals_pb2.Literal()
+    literal.scalar.primitive.integer = 1
+    for _ in range(levels):
+        literal = literals_pb2.Literal(collection=literals_pb2.LiteralCollection(literals=[literal]))
+    outputs = execution_pb2.Outputs(literals=literals_pb2.LiteralMap(literals={"o0": literal}))
+    return execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED, outputs=outputs)
+
+
+def test_outputs_are_as_deep_as_clients_can_read() -> None:
+    """In the deepest message that has outputs."""
+    told = []
+    for levels in range(48):
+        outcome = _nested(levels)
+        Limits(0, ROOM).fit_outcome(outcome)
+        told.append(outcome.error.error.code)
+        if outcome.HasField("outputs"):
+            message = task_executor_pb2.ExecuteTasksResponse()
+            message.answers.add().events.add().outcome.CopyFrom(outcome)
+            assert message.FromString(message.SerializeToString()) == message
+    deepest = told.index("SYSTEM:OutputsTooDeep")
+    assert deepest > 40
+    assert set(told[:deepest]) == {""}
+    assert set(told[deepest:]) == {"SYSTEM:OutputsTooDeep"}
 
 
 def test_large_decks() -> None:
