@@ -26,14 +26,14 @@ from flytewarm_api.v1 import settings_pb2
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.configuration import Configuration
 from flytewarm_worker.context_parts import FileAccess, execution_state
-from flytewarm_worker.contexts import entered
 from flytewarm_worker.sandbox import Sandbox
 from flytewarm_worker.serialization import serialization_settings
-from flytewarm_worker.stats import MetricSink, stats_config, task_stats
+from flytewarm_worker.stats import stats_config, task_stats
 from flytewarm_worker.variables import raw_environment
 
 _FILE_ACCESS = FileAccess()
-_ORIGIN = traceback.FrameSummary(entrypoint.__file__, 0, entrypoint.setup_execution.__name__)
+#: Where the entrypoint enters it.
+ORIGIN = traceback.FrameSummary(entrypoint.__file__, 0, entrypoint.setup_execution.__name__)
 
 
 def task_environment(settings: settings_pb2.ExecutionSettings) -> dict[str, str]:
@@ -68,17 +68,10 @@ def loading_context() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
 def execution_context(
-    settings: settings_pb2.ExecutionSettings,
-    sandbox: Sandbox,
-    configuration: Configuration,
-    metrics: MetricSink,
-) -> Iterator[FlyteContext]:
-    """Enters the context of one execution. task_environment(settings) must be in os.environ already.
-
-    On leaving, the stack of contexts is as deep as before.
-    """
+    settings: settings_pb2.ExecutionSettings, sandbox: Sandbox, configuration: Configuration
+) -> FlyteContext:
+    """Makes the context of one execution, to be entered(). task_environment(settings) must be in os.environ already."""
     identity = _Identity.from_environment()
     raw_output_prefix = settings.raw_output_prefix or f"{sandbox.root}/raw"
     file_access = _FILE_ACCESS.provider(sandbox.root, raw_output_prefix, configuration.data, identity.upload_metadata())
@@ -86,7 +79,7 @@ def execution_context(
     # Built in two steps, as the entrypoint does: contexts know how many they come from.
     outer = FlyteContextManager.current_context()
     context = outer.new_builder().with_file_access(file_access).build()
-    parameters = _parameters(settings, identity, sandbox, raw_output_prefix, configuration.stats, metrics)
+    parameters = _parameters(settings, identity, sandbox, raw_output_prefix, configuration.stats)
     state = execution_state(file_access._local_sandbox_dir, parameters, outer.execution_state)
     builder = context.new_builder().with_execution_state(state).with_output_metadata_tracker(OutputMetadataTracker())
     builder = builder.with_serialization_settings(
@@ -94,8 +87,7 @@ def execution_context(
             settings.serialization, configuration.images, identity.project, identity.domain, identity.task.version
         )
     )
-    with entered(builder.build(), _ORIGIN) as own:
-        yield own
+    return builder.build()
 
 
 class _Identity:
@@ -156,16 +148,14 @@ def _parameters(
     sandbox: Sandbox,
     raw_output_prefix: str,
     stats: StatsConfig,
-    metrics: MetricSink,
 ) -> ExecutionParameters:
     return ExecutionParameters(
         execution_id=WorkflowExecutionIdentifier(project=identity.project, domain=identity.domain, name=identity.name),
-        execution_date=_execution_date(settings),
+        execution_date=execution_date(settings),
         stats=task_stats(
             stats_config(settings.stats) if settings.HasField("stats") else stats,
             identity.stats_prefix(),
             identity.stats_tags(),
-            metrics,
         ),
         logging=user_space_logger,
         tmp_dir=sandbox.user,
@@ -176,7 +166,8 @@ def _parameters(
     )
 
 
-def _execution_date(settings: settings_pb2.ExecutionSettings) -> datetime.datetime:
+def execution_date(settings: settings_pb2.ExecutionSettings) -> datetime.datetime:
+    """When the execution takes place: as its settings say, or now."""
     if settings.HasField("execution_date"):
         return settings.execution_date.ToDatetime(tzinfo=datetime.timezone.utc)
     return datetime.datetime.now(datetime.timezone.utc)

@@ -10,6 +10,7 @@ import asyncio.futures
 import atexit
 import concurrent.futures
 import contextlib
+import datetime
 import functools
 import os
 import random
@@ -105,6 +106,12 @@ def user_code_time(parameters: ExecutionParameters) -> tuple[int, int] | None:
         if entry["Name"] == _USER_CODE_TIMER:
             return int(entry["Start"].timestamp() * 1e9), int(entry["WallTime"] * 1e9)
     return None
+
+
+def date_execution(parameters: ExecutionParameters, date: datetime.datetime) -> None:
+    """Says when an execution takes place whose parameters were made before. ExecutionParameters._execution_date: the
+    public builder makes another object, with a directory of its own."""
+    parameters._execution_date = date
 
 
 @contextlib.contextmanager

@@ -8,9 +8,11 @@ import inspect
 from typing import Any
 
 from flytekit.core import type_engine
+from flytekit.core.python_auto_container import DefaultTaskResolver
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.core.utils import timeit
+from flytekit.tools import module_loader
 
 #: Those of a task, by which one that has its own is told.
 METHODS = frozenset(
@@ -62,6 +64,15 @@ _PLACES_OF_LISTS: _Places = (
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_LISTS = frozenset({"f796936cd28a8b36a7e9547601d29cd3b3fbc7fd039a56c638be9e31976efa29"})
 
+_PLACES_OF_LOADING: _Places = ((DefaultTaskResolver, "load_task"), (module_loader, "load_object_from_module"))
+# Of flytekit 1.15.4, and of 1.16.31.
+_KNOWN_OF_LOADING = frozenset(
+    {
+        "f80837a1b486c8a48a563351633565d35ac525dae3da73017cb6fe5fb37b0916",
+        "742a88a89cf40d86f3bac3194d69b3c4b5dbdb51fa00231aac4c234ff55058af",
+    }
+)
+
 
 class Originals:
     """The code as it is when this is made: before modules of tasks are imported, which may replace some."""
@@ -88,6 +99,12 @@ def originals() -> Originals:
 def originals_of_lists() -> Originals:
     """Those that convert lists."""
     return Originals(_PLACES_OF_LISTS, _KNOWN_OF_LISTS)
+
+
+@functools.cache
+def originals_of_loading() -> Originals:
+    """Those that load a task."""
+    return Originals(_PLACES_OF_LOADING, _KNOWN_OF_LOADING)
 
 
 def _present(places: _Places) -> list[Any]:

@@ -150,6 +150,13 @@ class ProcessState:
         # Each of them has something to put back.
         return " ".join(filter(None, (left, WORKER_HOOKS.restore(), self._rights.restore(), self._restore_directory())))
 
+    def withdraw(self) -> None:
+        """Puts back what was set for an execution that does not begin: of a task nothing has run."""
+        self._restore_environment()
+        tempfile.tempdir = self._temporary_directory
+        sys.path[:] = self._path
+        self._restore_directory()
+
     def restore_attributes(self) -> None:
         """Puts back functions and classes that were replaced: apart, as that takes a while and cannot fail."""
         ATTRIBUTES.restore(self._imported)

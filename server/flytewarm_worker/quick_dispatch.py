@@ -10,15 +10,13 @@ in their order.
 from __future__ import annotations
 
 import copy
-import datetime
 import logging
-import time
 import traceback
 from typing import Any
 
 from flytekit.core import base_task
 from flytekit.core.base_task import PythonTask
-from flytekit.core.context_manager import ExecutionParameters, FlyteContext
+from flytekit.core.context_manager import FlyteContext
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.exceptions.system import (
     FlyteDownloadDataException,
@@ -35,36 +33,14 @@ from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.originals import METHODS, originals
 from flytewarm_worker.simple_values import to_literal, to_python
+from flytewarm_worker.timeline import Timed
 
 _ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
 
 
-class _Timed:
-    """An entry of the timeline, begun now; flytekit's timeit."""
-
-    __slots__ = ("_cpu", "_name", "_start", "_wall")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._start = datetime.datetime.now(datetime.timezone.utc)
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-
-    def end(self, parameters: ExecutionParameters) -> None:
-        """Adds it to the timeline."""
-        parameters.timeline_deck.append_time_info(
-            {
-                "Name": self._name,
-                "Start": self._start,
-                "Finish": datetime.datetime.now(datetime.timezone.utc),
-                "WallTime": time.perf_counter() - self._wall,
-                "ProcessTime": time.process_time() - self._cpu,
-            }
-        )
-
-
 def dispatch(context: FlyteContext, task: Any, inputs: LiteralMap) -> Any:
     """Returns and raises what task.dispatch_execute(context, inputs) does."""
-    outer, inner = _Timed("Translate literal to python value"), _Timed("AsyncTranslate literal to python value")
+    outer, inner = Timed("Translate literal to python value"), Timed("AsyncTranslate literal to python value")
     arguments = _arguments(context, task, inputs) if _is_plain(task) else None
     if arguments is None:
         return task.dispatch_execute(context, inputs)
@@ -100,7 +76,7 @@ def _arguments(context: FlyteContext, task: PythonTask, inputs: LiteralMap) -> d
 
 
 def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) -> Any:
-    timed = _Timed("Execute user level code")
+    timed = Timed("Execute user level code")
     try:
         return task.execute(**arguments)
     except Exception as error:
@@ -110,7 +86,7 @@ def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) ->
 
 
 def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
-    timed = _Timed("dispatch execute")
+    timed = Timed("dispatch execute")
     try:
         if (literals := _simple_outputs(context, task, value)) is not None:
             return literals
@@ -126,7 +102,7 @@ def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
 
 def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap | None:
     """The outputs; None when flytekit has to convert them, or to tell why it cannot."""
-    timed = _Timed("Translate the output to literals")
+    timed = Timed("Translate the output to literals")
     variables, declared = task.interface.outputs, task.python_interface
     values = (value,) if len(variables) == 1 else value if variables else ()
     if declared.output_tuple_name or not isinstance(values, tuple) or len(values) != len(variables):

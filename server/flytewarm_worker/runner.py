@@ -7,7 +7,6 @@ import functools
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -19,16 +18,16 @@ from flytekit.models import literals
 
 from flytewarm_api.v1 import execution_pb2
 from flytewarm_api.worker.v1 import frames_pb2
-from flytewarm_worker import decks, flytekit_private, outcome, quick_dispatch, tasks
-from flytewarm_worker.configuration import ConfigurationCache
-from flytewarm_worker.context import execution_context
+from flytewarm_worker import decks, flytekit_private, outcome, quick_dispatch, quick_loading, tasks
+from flytewarm_worker.context import ORIGIN
+from flytewarm_worker.contexts import entered
 from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json
 from flytewarm_worker.limits import Limits
 from flytewarm_worker.outcome import Result
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.request import Request
 from flytewarm_worker.sandbox import Sandbox
-from flytewarm_worker.stats import MetricSink
+from flytewarm_worker.stats import MetricSink, tell_metrics_to
 from flytewarm_worker.usage import CpuTimes, peak_memory_bytes
 
 EventSink = Callable[[execution_pb2.Event], None]
@@ -42,22 +41,22 @@ class Runner:
         frame: frames_pb2.Execute,
         request: Request,
         sandbox: Sandbox,
-        configuration: ConfigurationCache,
+        make_context: Callable[[], FlyteContext],
         emit: EventSink,
         state: ProcessState,
     ) -> None:
+        """`make_context` makes the execution's context, and raises what flytekit raises for its settings."""
         self._frame = frame
         self._request = request.message
         self._unreadable = request.unreadable
         self._settings = self._request.settings
         self._sandbox = sandbox
-        self._configuration = configuration
+        self._make_context = make_context
         self._emit = emit
         self._state = state
         self._receipt = execution_pb2.Receipt()
         self._task = self._request.task
         self._reading_inputs = False
-        self._importing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._limits = Limits(
             self._request.events.inline_limit_bytes, frame.max_event_bytes, frame.max_error_bytes, frame.max_deck_bytes
         )
@@ -68,9 +67,8 @@ class Runner:
         started, cpu = time.perf_counter_ns(), CpuTimes.now()
         try:
             self._state.begin()
-            with execution_context(
-                self._settings, self._sandbox, self._configuration.current(), self._metric_sink()
-            ) as context:
+            tell_metrics_to(self._metric_sink())
+            with entered(self._make_context(), ORIGIN) as context:
                 result = self._run_in(context)
         except BaseException as error:  # noqa: BLE001  # every execution ends with an outcome
             # Settings that flytekit refuses, or storage that does not take the documents.
@@ -84,10 +82,9 @@ class Runner:
         with contextlib.ExitStack() as stack:
             task = None
             try:
-                resolver = self._load_resolver()
-                if self._frame.dry_run:
+                task = self._load(context)
+                if task is None:
                     return outcome.of_ignored("dry run (--test): the task was not run")
-                task = self._load_task(resolver)
                 flytekit_private.forget_last_execution(task)
                 stack.enter_context(flytekit_private.deck_switch(task, self._deck_enabled()))
                 value = self._dispatch(context, task, self._inputs(context, task))
@@ -103,19 +100,20 @@ class Runner:
                     self._publish_deck(context)
         return result
 
-    def _load_resolver(self) -> Any:
+    def _load(self, context: FlyteContext) -> Any:
+        """The task; None for a dry run, which loads only its resolver."""
         with _timed(self._receipt, "load_ns"), _as_user_error():
             self._task = tasks.reference_of(self._request, self._frame.template_task, self._sandbox.root)
-            location, self._loader_arguments = tasks.resolver_and_arguments(self._task)
+            location, arguments = tasks.resolver_and_arguments(self._task)
+            if self._map_task is None and not self._frame.dry_run:
+                task = quick_loading.load(location, arguments, context.user_space_params)
+                if task is not None:
+                    return task
             # What a fresh process would import is there already, most of the time.
-            if not tasks.is_imported(location, self._loader_arguments):
-                self._importing = self._state.importing
-            with self._importing():
-                return tasks.load_resolver(location, self._map_task is not None)
-
-    def _load_task(self, resolver: Any) -> Any:
-        with _timed(self._receipt, "load_ns"), _as_user_error(), self._importing():
-            return tasks.load_task(resolver, self._loader_arguments, self._map_task)
+            is_there = tasks.is_imported(location, arguments)
+            with contextlib.nullcontext() if is_there else self._state.importing():
+                resolver = tasks.load_resolver(location, self._map_task is not None)
+                return None if self._frame.dry_run else tasks.load_task(resolver, arguments, self._map_task)
 
     def _inputs(self, context: FlyteContext, task: Any) -> literals.LiteralMap:
         self._reading_inputs = True

@@ -11,12 +11,11 @@ sandbox/          flytekit's outside of the execution's context, as in threads o
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +64,10 @@ class Sandboxes:
         self._user = uuid.uuid4().hex
         self._next = self._make()
 
-    @contextlib.contextmanager
-    def enter(self, environment: Mapping[str, str], argv: Sequence[str]) -> Iterator[Sandbox]:
-        """Sets directory, environment variables and, if given, sys.argv of an execution.
+    def enter(self, environment: Mapping[str, str]) -> Sandbox:
+        """Sets directory and environment variables of an execution.
 
-        ProcessState.restore puts them back, not this: the outcome is sent first. Then call replace().
+        ProcessState.restore puts them back: the outcome is sent first. Then call replace().
         """
         sandbox = self._next
         tempfile.tempdir = sandbox.tmp
@@ -77,13 +75,8 @@ class Sandboxes:
         os.chdir(sandbox.work)
         # As the entrypoint appends its working directory.
         sys.path.append(sandbox.work)
-        if argv:
-            script = os.path.join(os.path.dirname(sys.executable), os.path.basename(argv[0]))
-            sys.argv[:] = [script, *argv[1:]]
-            sys.orig_argv[:] = [sys.executable, *sys.argv]
-            name_main_module(script)
         self._started_ns = now_ns()
-        yield sandbox
+        return sandbox
 
     def replace(self) -> str:
         """Deletes what the execution left and prepares the next sandbox. Returns why that failed, or nothing."""
@@ -117,3 +110,11 @@ class Sandboxes:
         outside: Contents = {"local_flytekit": {"engine_dir": {}, self._user: {}}}
         work = contents_of(self._app_dir)
         return {"tmp": {}, "work": work, "local_flytekit": {"engine_dir": {}}, "sandbox": outside}
+
+
+def set_arguments(argv: Sequence[str]) -> None:
+    """Sets sys.argv of an execution that was asked for by a command. ProcessState.restore puts it back."""
+    script = os.path.join(os.path.dirname(sys.executable), os.path.basename(argv[0]))
+    sys.argv[:] = [script, *argv[1:]]
+    sys.orig_argv[:] = [sys.executable, *sys.argv]
+    name_main_module(script)

@@ -17,6 +17,8 @@ _MOST_CLIENTS = 16
 _clients: dict[tuple[str, int, bool], statsd.StatsClient] = {}
 
 MetricSink = Callable[[execution_pb2.Metric], None]
+# That of the execution. In a list: a module whose names change is looked through after each execution.
+_sinks: list[MetricSink] = []
 
 _KINDS = {
     "c": execution_pb2.METRIC_KIND_COUNTER,
@@ -28,8 +30,9 @@ _KINDS = {
 _LONGEST_DATA = 64 << 10
 
 
-def task_stats(config: StatsConfig, prefix: str, tags: dict[str, str], sink: MetricSink) -> TaggableStats:
-    """Makes current_context().stats: as flytekit's get_stats does, over a client that also calls `sink`.
+def task_stats(config: StatsConfig, prefix: str, tags: dict[str, str]) -> TaggableStats:
+    """Makes current_context().stats: as flytekit's get_stats does, over a client that also tells the sink of the
+    execution that runs (tell_metrics_to).
 
     The one of an earlier execution is used again if it is for the same and as it was: flytekit makes it of closures
     that hold each other, which only the collector would delete.
@@ -40,27 +43,26 @@ def task_stats(config: StatsConfig, prefix: str, tags: dict[str, str], sink: Met
         if len(_made) >= _MOST_CLIENTS:
             _made.clear()
         made = _made[key] = _Stats(config, prefix.lower(), {} if config.disabled_tags else tags)
-    return made.used_with(sink)
+    return made.stats
+
+
+def tell_metrics_to(sink: MetricSink) -> None:
+    """From now on `sink` is told of each metric."""
+    _sinks[:] = [sink]
 
 
 class _Stats:
     """Statistics with all that they consist of."""
 
     def __init__(self, config: StatsConfig, prefix: str, tags: dict[str, str]) -> None:
-        self._route = _Route()
-        client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled), self._route)
+        client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled))
         proxy = StatsClientProxy(client, prefix=prefix)
-        self._stats = TaggableStats(proxy, prefix, cfg=config, tags=dict(tags))
-        self._made = Snapshot(self._stats, proxy, client)
+        self.stats = TaggableStats(proxy, prefix, cfg=config, tags=dict(tags))
+        self._made = Snapshot(self.stats, proxy, client)
 
     def is_untouched(self) -> bool:
         """Whether tasks have left everything as it was."""
         return self._made.holds()
-
-    def used_with(self, sink: MetricSink) -> TaggableStats:
-        """The statistics, of which `sink` is told from now on."""
-        self._route.sink = sink
-        return self._stats
 
 
 def parse_metric(line: str) -> execution_pb2.Metric | None:
@@ -87,29 +89,22 @@ def _is_number(text: str) -> bool:
     return True
 
 
-class _Route:
-    """Where metrics go: to the sink of the execution that has the client now."""
-
-    __slots__ = ("sink",)
-    sink: MetricSink
-
-
 class _StreamingClient(statsd.client.base.StatsClientBase):  # type: ignore[misc]  # statsd has no types
     """A statsd client that passes each line on and shows it to a sink."""
 
     _prefix = None
     _maxudpsize = 512
 
-    def __init__(self, client: statsd.StatsClient, route: _Route) -> None:
+    def __init__(self, client: statsd.StatsClient) -> None:
         self._client = client
-        self._route = route
 
     def _send(self, data: str) -> None:
         self._client._send(data)
         # A name that is longer than what statsd sends is nobody's metric.
         for line in data.split("\n") if len(data) <= _LONGEST_DATA else ():
             if (metric := parse_metric(line)) is not None:
-                self._route.sink(metric)
+                for sink in _sinks:
+                    sink(metric)
 
     def pipeline(self) -> statsd.client.udp.Pipeline:
         return statsd.client.udp.Pipeline(self)

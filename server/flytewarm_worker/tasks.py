@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 from typing import Any
 
 from flytekit.bin.entrypoint import load_object_from_module
@@ -14,9 +13,9 @@ from flytekit.core.type_engine import UnionTransformer
 
 from flytewarm_api.v1 import settings_pb2, task_executor_pb2
 from flytewarm_worker import flytekit_private
+from flytewarm_worker.quick_loading import DEFAULT_RESOLVER, imported_task
 
 _LEGACY_MAP_RESOLVER = "flytekit.core.legacy_map_task.MapTaskResolver"
-_DEFAULT_RESOLVER = "flytekit.core.python_auto_container.default_task_resolver"
 
 # The placeholder that flytepropeller replaces by the template's file.
 _TEMPLATE_PATH = "{{.taskTemplatePath}}"
@@ -27,7 +26,7 @@ def resolver_and_arguments(reference: task_executor_pb2.TaskReference) -> tuple[
     if not reference.name:
         return reference.resolver, list(reference.loader_args)
     module, _, name = reference.name.rpartition(".")
-    return _DEFAULT_RESOLVER, ["task-module", module, "task-name", name]
+    return DEFAULT_RESOLVER, ["task-module", module, "task-name", name]
 
 
 def reference_of(
@@ -62,11 +61,7 @@ def load_resolver(location: str, for_map_task: bool) -> Any:
 
 def is_imported(resolver: str, arguments: list[str]) -> bool:
     """Whether nothing has to be imported for a task, as far as its resolver is flytekit's default one."""
-    if resolver != _DEFAULT_RESOLVER or len(arguments) < 4:
-        return False
-    # With the name in it: the module may make it when it is asked for, and import on the way.
-    module = sys.modules.get(arguments[1])
-    return module is not None and arguments[3] in vars(module)
+    return resolver == DEFAULT_RESOLVER and len(arguments) >= 4 and imported_task(arguments) is not None
 
 
 def load_task(resolver: Any, arguments: list[str], map_task: settings_pb2.MapTaskSettings | None) -> Any:

@@ -29,16 +29,17 @@ from flytewarm_worker.attributes import ATTRIBUTES
 from flytewarm_worker.broken import BrokenEnvironmentError, PreloadError, told
 from flytewarm_worker.channel import Channel, move_to_high_fd
 from flytewarm_worker.configuration import ConfigurationCache
-from flytewarm_worker.context import loading_context, task_environment
+from flytewarm_worker.context import loading_context
 from flytewarm_worker.hooks import WORKER_HOOKS, Cancellation
 from flytewarm_worker.limits import fit_description
 from flytewarm_worker.modules import imported as imported_modules
-from flytewarm_worker.originals import originals, originals_of_lists
+from flytewarm_worker.originals import originals, originals_of_lists, originals_of_loading
+from flytewarm_worker.preparation import Stages
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.random_state import RANDOM_STATES
 from flytewarm_worker.request import Request, parse
 from flytewarm_worker.runner import EventSink, Runner
-from flytewarm_worker.sandbox import Sandboxes
+from flytewarm_worker.sandbox import Sandboxes, set_arguments
 from flytewarm_worker.signals import register_stacks
 from flytewarm_worker.streams import StandardStreams
 from flytewarm_worker.usage import MemoryGrowth, be_killed_first, reset_peak_memory
@@ -51,6 +52,7 @@ def preload() -> None:
     """Imports in the base zygote what flytekit imports on first use, and what tasks often do."""
     originals()
     originals_of_lists()
+    originals_of_loading()
     flytekit_private.load_type_transformers()
     # Of a generator that is there before it can be told whether a module of the tasks has seeded it.
     with contextlib.suppress(ModuleNotFoundError):
@@ -164,7 +166,7 @@ class Worker:
         self._count = 0
         self._sandboxes = Sandboxes(directory, app_dir=os.getcwd())
         self._state = ProcessState(str(directory))
-        self._configuration = ConfigurationCache()
+        self._stages = Stages(self._sandboxes, ConfigurationCache(), self._state)
         self._max_growth_bytes = max_growth_bytes
         self._cancellation = Cancellation()
         self._rehearses = False
@@ -193,6 +195,7 @@ class Worker:
             if not ready.retire_reason:
                 self._state.restore_attributes()
                 self._give_memory_back()
+                self._stages.prepare()
             work = self._next()
             if work is None or ready.retire_reason:
                 return
@@ -215,6 +218,7 @@ class Worker:
         if request is None:
             return None
         if request.WhichOneof("request") == "describe":
+            self._stages.leave()
             return functools.partial(self._describe, request.describe)
         payload = self._channel.receive_payload()
         return None if payload is None else functools.partial(self._execute, request.execute, parse(payload))
@@ -235,14 +239,13 @@ class Worker:
         self._state.run(functools.partial(self._run, frame, request))
 
     def _run(self, frame: frames_pb2.Execute, request: Request) -> None:
-        environment = task_environment(request.message.settings)
-        with (
-            nesting.running(frame.execution_id),
-            self._sandboxes.enter(environment, frame.command) as sandbox,
-            self._events() as emit,
-            self._cancellation.awaited(),
-        ):
-            outcome = Runner(frame, request, sandbox, self._configuration, emit, self._state).run()
+        settings = request.message.settings
+        stage = self._stages.enter(settings)
+        if frame.command:
+            set_arguments(frame.command)
+        make_context = functools.partial(self._stages.context, stage, settings)
+        with nesting.running(frame.execution_id), self._events() as emit, self._cancellation.awaited():
+            outcome = Runner(frame, request, stage.sandbox, make_context, emit, self._state).run()
         if os.getpid() != self._pid:
             os._exit(0)
         self._passed_bytes = outcome.receipt.input_bytes + outcome.receipt.output_bytes

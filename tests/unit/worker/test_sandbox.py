@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flytewarm_worker import contents
-from flytewarm_worker.sandbox import Sandbox, Sandboxes
+from flytewarm_worker.sandbox import Sandbox, Sandboxes, set_arguments
 
 InFork = Callable[[Callable[[], None]], None]
 _SECOND_NS = 1_000_000_000
@@ -33,17 +33,18 @@ def _sandboxes(tmp_path: Path) -> Sandboxes:
 def test_the_sandbox_surrounds_an_execution(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         sandboxes = _sandboxes(tmp_path)
-        with sandboxes.enter({"GIVEN": "x", "TMPDIR": "/elsewhere"}, ["/usr/bin/pyflyte-execute", "--a"]) as sandbox:
-            assert sandbox.root == str(tmp_path / "worker" / "1")
-            assert os.environ["GIVEN"] == "x"
-            assert sys.argv == [os.path.join(os.path.dirname(sys.executable), "pyflyte-execute"), "--a"]
-            with tempfile.NamedTemporaryFile() as file:
-                assert Path(file.name).parent == Path(sandbox.tmp)
-            made = subprocess.run(["mktemp"], capture_output=True, text=True, check=True).stdout.strip()
-            assert Path(made).parent == Path(sandbox.tmp)
-            assert sys.path[-1] == os.getcwd() == sandbox.work
-            assert Path("data.txt").read_text() == "of the app"
-            Path("new.txt").write_text("of the execution")
+        sandbox = sandboxes.enter({"GIVEN": "x", "TMPDIR": "/elsewhere"})
+        set_arguments(["/usr/bin/pyflyte-execute", "--a"])
+        assert sandbox.root == str(tmp_path / "worker" / "1")
+        assert os.environ["GIVEN"] == "x"
+        assert sys.argv == [os.path.join(os.path.dirname(sys.executable), "pyflyte-execute"), "--a"]
+        with tempfile.NamedTemporaryFile() as file:
+            assert Path(file.name).parent == Path(sandbox.tmp)
+        made = subprocess.run(["mktemp"], capture_output=True, text=True, check=True).stdout.strip()
+        assert Path(made).parent == Path(sandbox.tmp)
+        assert sys.path[-1] == os.getcwd() == sandbox.work
+        assert Path("data.txt").read_text() == "of the app"
+        Path("new.txt").write_text("of the execution")
         assert sandboxes.replace() == ""
         assert [one.name for one in (tmp_path / "worker").iterdir()] == ["2"]
         assert not (tmp_path / "app" / "new.txt").exists()
@@ -51,20 +52,11 @@ def test_the_sandbox_surrounds_an_execution(in_fork: InFork, tmp_path: Path) -> 
     in_fork(check)
 
 
-def test_without_a_command_the_arguments_stay(in_fork: InFork, tmp_path: Path) -> None:
-    def check() -> None:
-        before = list(sys.argv)
-        with _sandboxes(tmp_path).enter({}, []):
-            assert sys.argv == before
-
-    in_fork(check)
-
-
 def test_a_sandbox_that_the_task_deleted_is_replaced(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         sandboxes = _sandboxes(tmp_path)
-        with sandboxes.enter({}, []) as sandbox:
-            shutil.rmtree(sandbox.root)
+        sandbox = sandboxes.enter({})
+        shutil.rmtree(sandbox.root)
         assert sandboxes.replace() == ""
 
     in_fork(check)
@@ -192,14 +184,14 @@ def test_the_next_sandbox_is_as_the_first(
         sandboxes = _sandboxes(tmp_path)
         assert sandboxes.replace() == ""
         _wait_for_a_tick()
-        with sandboxes.enter({}, []) as sandbox:
-            before = _tree(sandbox.root)
-            change(sandbox, elsewhere)
+        sandbox = sandboxes.enter({})
+        before = _tree(sandbox.root)
+        change(sandbox, elsewhere)
         assert sandboxes.replace() == ""
-        with sandboxes.enter({}, []) as following:
-            assert following.root != sandbox.root
-            assert not os.path.exists(sandbox.root)
-            assert _tree(following.root) == before
+        following = sandboxes.enter({})
+        assert following.root != sandbox.root
+        assert not os.path.exists(sandbox.root)
+        assert _tree(following.root) == before
         assert (elsewhere / "kept.txt").read_text() == "kept"
 
     in_fork(check)
@@ -257,8 +249,8 @@ def test_directories_that_nobody_changed_are_not_listed(
         sandboxes = _sandboxes(tmp_path)
         assert sandboxes.replace() == ""
         _wait_for_a_tick()
-        with sandboxes.enter({}, []) as sandbox:
-            Path(sandbox.tmp, "left.txt").touch()
+        sandbox = sandboxes.enter({})
+        Path(sandbox.tmp, "left.txt").touch()
         listed.clear()
         assert sandboxes.replace() == ""
         # The sandbox itself was renamed.
@@ -273,8 +265,8 @@ def test_a_link_in_place_of_the_sandbox_is_not_followed(in_fork: InFork, tmp_pat
         elsewhere.mkdir()
         (elsewhere / "kept.txt").write_text("kept")
         sandboxes = _sandboxes(tmp_path)
-        with sandboxes.enter({}, []) as sandbox:
-            _link_for_the_root(sandbox, elsewhere)
+        sandbox = sandboxes.enter({})
+        _link_for_the_root(sandbox, elsewhere)
         assert "the sandbox could not be replaced" in sandboxes.replace()
         assert (elsewhere / "kept.txt").read_text() == "kept"
 
@@ -286,8 +278,8 @@ def test_what_is_new_in_the_code_directory_is_found(in_fork: InFork, tmp_path: P
         sandboxes = _sandboxes(tmp_path)
         (tmp_path / "app" / "later.txt").write_text("later")
         assert sandboxes.replace() == ""
-        with sandboxes.enter({}, []) as sandbox:
-            assert Path(sandbox.work, "later.txt").read_text() == "later"
+        sandbox = sandboxes.enter({})
+        assert Path(sandbox.work, "later.txt").read_text() == "later"
 
     in_fork(check)
 
@@ -295,10 +287,10 @@ def test_what_is_new_in_the_code_directory_is_found(in_fork: InFork, tmp_path: P
 def test_files_are_the_executions_own_and_the_rest_are_links(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         sandboxes = _sandboxes(tmp_path)
-        with sandboxes.enter({}, []) as sandbox:
-            entries = {entry.name: entry.is_symlink() for entry in os.scandir(sandbox.work)}
-            assert entries == {"data.txt": False, "large.bin": True, "package": True, "linked.txt": True}
-            Path("data.txt").write_text("changed")
+        sandbox = sandboxes.enter({})
+        entries = {entry.name: entry.is_symlink() for entry in os.scandir(sandbox.work)}
+        assert entries == {"data.txt": False, "large.bin": True, "package": True, "linked.txt": True}
+        Path("data.txt").write_text("changed")
         assert (tmp_path / "app" / "data.txt").read_text() == "of the app"
 
     in_fork(check)
@@ -310,8 +302,8 @@ def test_many_files_are_links(in_fork: InFork, tmp_path: Path) -> None:
         for number in range(64):
             (tmp_path / "app" / str(number)).touch()
         assert sandboxes.replace() == ""
-        with sandboxes.enter({}, []) as sandbox:
-            assert all(entry.is_symlink() for entry in os.scandir(sandbox.work))
+        sandbox = sandboxes.enter({})
+        assert all(entry.is_symlink() for entry in os.scandir(sandbox.work))
 
     in_fork(check)
 
@@ -321,8 +313,8 @@ def test_a_file_that_changes_in_the_code_directory_is_copied_again(in_fork: InFo
         sandboxes = _sandboxes(tmp_path)
         (tmp_path / "app" / "data.txt").write_text("another text")
         assert sandboxes.replace() == ""
-        with sandboxes.enter({}, []):
-            assert Path("data.txt").read_text() == "another text"
+        sandboxes.enter({})
+        assert Path("data.txt").read_text() == "another text"
 
     in_fork(check)
 
@@ -335,7 +327,7 @@ def test_a_file_that_cannot_be_read_is_a_link(in_fork: InFork, tmp_path: Path, m
     monkeypatch.setattr(shutil, "copy2", refused)
 
     def check() -> None:
-        with _sandboxes(tmp_path).enter({}, []) as sandbox:
-            assert Path(sandbox.work, "data.txt").is_symlink()
+        sandbox = _sandboxes(tmp_path).enter({})
+        assert Path(sandbox.work, "data.txt").is_symlink()
 
     in_fork(check)

@@ -13,7 +13,7 @@ from flytekit.interfaces.stats.taggable import TaggableStats
 
 from flytewarm_api.v1 import execution_pb2, settings_pb2
 from flytewarm_worker import stats
-from flytewarm_worker.stats import parse_metric, stats_config, task_stats
+from flytewarm_worker.stats import parse_metric, stats_config, task_stats, tell_metrics_to
 
 COUNTER, GAUGE = execution_pb2.METRIC_KIND_COUNTER, execution_pb2.METRIC_KIND_GAUGE
 TIMING = execution_pb2.METRIC_KIND_TIMING
@@ -69,7 +69,8 @@ class _Unequal:
 
 def _stats(server: socket.socket, seen: list[Metric], **config: Any) -> TaggableStats:
     host, port = server.getsockname()
-    return task_stats(StatsConfig(host=host, port=port, **config), "P.user_stats", {"exec_domain": "d"}, seen.append)
+    tell_metrics_to(seen.append)
+    return task_stats(StatsConfig(host=host, port=port, **config), "P.user_stats", {"exec_domain": "d"})
 
 
 CALLS: list[tuple[str, Callable[[TaggableStats], object], str, list[tuple[str, float, int]]]] = [
@@ -127,7 +128,7 @@ def test_what_is_not_sent_is_shown_all_the_same(server: socket.socket) -> None:
         server.recv(1000)
 
 
-def test_the_same_are_used_again_and_call_the_sink_of_the_execution_that_has_them(server: socket.socket) -> None:
+def test_the_same_are_used_again_and_tell_the_sink_of_the_execution_that_runs(server: socket.socket) -> None:
     first: list[Metric] = []
     second: list[Metric] = []
     made, again = _stats(server, first), _stats(server, second)
@@ -165,7 +166,7 @@ def test_what_only_one_request_names_is_its_own(server: socket.socket) -> None:
     used = _stats(server, [])
     assert _stats(server, [], disabled=True) is not used
     host, port = server.getsockname()
-    assert task_stats(StatsConfig(host=host, port=port), "P.user_stats", {"exec_domain": "e"}, print) is not used
+    assert task_stats(StatsConfig(host=host, port=port), "P.user_stats", {"exec_domain": "e"}) is not used
 
 
 def test_settings_replace_the_defaults() -> None:
