@@ -11,8 +11,7 @@ from flytewarm_worker.channel import move_to_high_fd
 # Libraries keep files and connections open for later. They cannot be told from what a task forgot to close, and closed
 # behind its owner's back a number may be another file's when the owner closes it.
 _MOST_LEFT = 64
-# The kernel keeps with each open file which signal is to tell of it: as good as a name that it goes by, as nothing is
-# sent unless that is asked for, too. There are so many (fcntl(2), F_SETSIG).
+# There are so many (see mark()).
 _MARKS = range(1, 65)
 
 
@@ -43,17 +42,34 @@ def open_status(name: str) -> int:
     return move_to_high_fd(os.open(f"/proc/self/{name}", os.O_RDONLY | os.O_CLOEXEC))
 
 
-def _mark(own: dict[int, tuple[int, int]]) -> list[int]:
-    """None where not all can have one of their own."""
-    if len(own) > len(_MARKS):
-        return []
+def mark(fd: int, number: int) -> None:
+    """Marks an open file with a number from 1 to 64, for all descriptors of it. The kernel keeps with each which signal
+    is to tell of it: as good as a mark, as nothing is sent unless that is asked for, too (fcntl(2), F_SETSIG). Raises
+    OSError."""
+    fcntl.fcntl(fd, fcntl.F_SETSIG, number)
+
+
+def is_same_file(fd: int, marked: int) -> bool:
+    """Whether a descriptor is one of the same open file as another one, whose mark is of its own."""
     try:
-        for fd, mark in zip(own, _MARKS, strict=False):
-            fcntl.fcntl(fd, fcntl.F_SETSIG, mark)
+        return 0 != fcntl.fcntl(marked, fcntl.F_GETSIG) == fcntl.fcntl(fd, fcntl.F_GETSIG)
     except OSError:
+        return False
+
+
+def _mark(own: dict[int, tuple[int, int]]) -> list[int]:
+    """Empty where not all can have one of their own."""
+    try:
+        marks = list(map(fcntl.fcntl, own, repeat(fcntl.F_GETSIG)))
+        # Another process may have marked one that it has open, too, and knows it by that.
+        unused = iter(sorted(set(_MARKS) - set(marks)))
+        for fd, found in zip(own, marks, strict=True):
+            if not found:
+                mark(fd, next(unused))
+    except (OSError, StopIteration):
         return []
-    # One file may be open under several numbers.
-    return _read_marks(own) or []
+    marks = _read_marks(own) or []
+    return marks if len(set(marks)) == len(own) else []
 
 
 def _read_marks(own: dict[int, tuple[int, int]]) -> list[int] | None:
