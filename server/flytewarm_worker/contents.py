@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from flytewarm_api.worker.trees import remove_tree
+from flytewarm_worker.watches import Watches
 
 _MODE = 0o700
 _DIRECTORY = stat.S_IFDIR | _MODE
@@ -71,6 +72,7 @@ class Tree:
         _make(path, contents)
         # When each copy was changed last, in nanoseconds, by inode: a time that nobody can set.
         self._stamps = dict(_stamps_of(path, contents))
+        self._watches: Watches | None = None
         self._take(contents)
 
     def _take(self, contents: Contents) -> None:
@@ -78,6 +80,24 @@ class Tree:
         self._directories = list(_directories_of("", contents))
         # What directories, by their place in it, were when nothing else than their contents was found in them.
         self._looks: dict[str, _Look] = {}
+
+    def watch(self, path: str, watches: Watches) -> None:
+        """Has is_untouched() tell what it can from now on. Before a task has been in it: nobody has a copy open."""
+        watches.begin(
+            [path + place for place, _, _ in self._directories],
+            [f"{path}{place}/{name}" for place, _, copies in self._directories for name, _ in copies],
+        )
+        self._watches, self._root = watches, _identity(path)
+
+    def is_untouched(self, path: str, contents: Contents) -> bool:
+        """Whether it, being at `path` now, surely holds nothing but `contents`; otherwise restore() tells."""
+        # Others than the root cannot be moved without a trace in what they are in.
+        return (
+            self._watches is not None
+            and self._watches.is_quiet()
+            and contents == self._contents
+            and _identity(path) == self._root
+        )
 
     def restore(self, path: str, contents: Contents, started_ns: int) -> bool:
         """Deletes what it, being at `path` now, has beyond `contents`. False when something is missing or is not what
@@ -110,6 +130,14 @@ class Tree:
         found = os.lstat(path)
         is_same = (found.st_size, found.st_mtime_ns, found.st_mode) == copy[1:]
         return is_same and self._stamps.get(found.st_ino) == found.st_ctime_ns
+
+
+def _identity(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_mode, status.st_ino, status.st_dev
 
 
 def _directories_of(place: str, contents: Contents) -> Iterator[tuple[str, Contents, _Copies]]:

@@ -8,7 +8,7 @@ of an object store costs more than a small task, so those that flytekit would ma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import fsspec.asyn
@@ -33,6 +33,7 @@ class FileSystems:
         """`loop` is the one on which flytekit's coroutines run: what lives on other loops is not kept."""
         self._loop = loop
         self._directories = list(MemoryFileSystem.pseudo_dirs)
+        self._classes = _Classes()
         self._kept = self.read()
 
     def read(self) -> list[dict[str, Any]]:
@@ -43,6 +44,7 @@ class FileSystems:
         """Keeps what has come since: an imported module is not imported again."""
         for kept, now, earlier in zip(self._kept, _TABLES, before, strict=True):
             kept.update({name: value for name, value in now.items() if earlier.get(name) is not value})
+        self._classes = _Classes()
 
     def restore(self) -> None:
         """Forgets what the execution left."""
@@ -54,7 +56,9 @@ class FileSystems:
 
     def _drop_instances(self) -> None:
         kept = 0
-        for cls in _classes(AbstractFileSystem):
+        for cls in self._classes.all():
+            if not cls._cache:
+                continue
             for token, instance in list(cls._cache.items()):
                 if self._is_kept(instance):
                     kept += 1
@@ -71,6 +75,22 @@ class FileSystems:
         if instance.asynchronous:
             return instance.storage_options.get("loop") is self._loop
         return instance._loop is not None and instance._loop is fsspec.asyn.loop[0]
+
+
+class _Classes:
+    """Those of file systems that there are when this is made, and a quick way to find out that there are others."""
+
+    def __init__(self) -> None:
+        self._known = list(_classes(AbstractFileSystem))
+        self._below = self._count()
+
+    def all(self) -> Iterable[Any]:
+        """All that there are now. Others are not kept: they may end with what a task leaves."""
+        return self._known if self._count() == self._below else _classes(AbstractFileSystem)
+
+    def _count(self) -> int:
+        # None of them ends while it is known here: so another one makes one more.
+        return sum(map(len, map(type.__subclasses__, self._known)))
 
 
 def read_environment() -> None:

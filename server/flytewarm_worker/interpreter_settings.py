@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import locale
 import logging
@@ -43,7 +44,8 @@ def _optional(owner: Any, name: str) -> tuple[Callable[[], Any], Callable[[Any],
         else:
             setattr(owner, name, value)
 
-    return lambda: getattr(owner, name, _MISSING), write
+    # A look in vain by getattr takes longer than all other settings.
+    return functools.partial(vars(owner).get, name, _MISSING), write
 
 
 def _trace_memory(traced: bool) -> None:
@@ -111,6 +113,8 @@ class InterpreterSettings:
 
     def restore(self) -> None:
         """Puts back what has changed."""
-        for (_, write), now, value in zip(_SETTINGS, self.read(), self._values, strict=True):
+        if (found := self.read()) == self._values:
+            return
+        for (_, write), now, value in zip(_SETTINGS, found, self._values, strict=True):
             if now != value:
                 write(value)

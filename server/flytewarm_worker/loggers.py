@@ -10,8 +10,7 @@ import logging
 import operator
 import os
 import sys
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from flytekit import loggers
 
@@ -31,8 +30,7 @@ _VARIABLES = tuple(
 )
 
 
-@dataclass(frozen=True)
-class LoggerState:
+class LoggerState(NamedTuple):
     """A logger as it was."""
 
     logger: logging.Logger
@@ -162,5 +160,5 @@ class FlyteLoggers:
         """Keeps them as they are for executions with the same variables, and their filters for all."""
         self._states = [LoggerState.of(state.logger) for state in self._states]
         self._first = [
-            replace(first, filters=state.filters) for first, state in zip(self._first, self._states, strict=True)
+            first._replace(filters=state.filters) for first, state in zip(self._first, self._states, strict=True)
         ]

@@ -16,6 +16,7 @@ from flytewarm_api.worker import processes
 from flytewarm_worker import flytekit_private, imports, resource_tracker
 from flytewarm_worker.attributes import ATTRIBUTES
 from flytewarm_worker.context_variables import ContextVariables
+from flytewarm_worker.descriptors import Descriptors, open_status
 from flytewarm_worker.file_systems import FileSystems
 from flytewarm_worker.hooks import WORKER_HOOKS
 from flytewarm_worker.interpreter_settings import InterpreterSettings
@@ -27,9 +28,6 @@ from flytewarm_worker.rights import Rights
 from flytewarm_worker.signals import Signals
 from flytewarm_worker.variables import EnvironmentOfC, raw_environment
 
-# Libraries keep files and connections open for later. They cannot be told from what a task forgot to close, and closed
-# behind its owner's back a number may be another file's when the owner closes it.
-_MOST_DESCRIPTORS_LEFT = 64
 # What a new thread gets to begin, in seconds.
 _BEGIN_SECONDS = 0.02
 
@@ -56,11 +54,13 @@ class ProcessState:
         self._variables = ContextVariables()
         self._context_depth = len(flytekit_private.context_stack())
         self._temporary_directory = tempfile.tempdir
-        self._descriptors = _open_descriptors()
+        # Before the descriptors, as these are the worker's own.
+        self._task_status, self._timers = open_status("task"), _open_timers()
+        self._descriptors = Descriptors()
         # Those of modules and hooks serve the worker for as long as it lives.
         self._threads, self._unlisted_threads = _threads(), _unlisted_threads()
         # A number that grows with that of the threads, those of C code included.
-        self._tasks = os.stat("/proc/self/task").st_nlink
+        self._tasks = os.fstat(self._task_status).st_nlink
         self._imported: list[str] = []
         self._left: str | None = None
         ATTRIBUTES.adopt()
@@ -125,11 +125,11 @@ class ProcessState:
         """
         self._left = (
             self._restore_contexts()
-            or self._check_descriptors()
+            or self._descriptors.check()
             or flytekit_private.end_leftover_coroutines()
             or flytekit_private.end_loop_threads()
             or self._check_threads()
-            or _check_timers()
+            or self._check_timers()
         )
         return self._left
 
@@ -203,18 +203,10 @@ class ProcessState:
         del flytekit_private.context_stack()[self._context_depth :]
         return ""
 
-    def _check_descriptors(self) -> str:
-        """The worker's own, such as its event loop's, cannot be opened again; 0 to 2 are StandardStreams' matter."""
-        if (now := list(map(_identity, self._descriptors))) != list(self._descriptors.values()):
-            fd = next(fd for fd, found in zip(self._descriptors, now, strict=True) if found != self._descriptors[fd])
-            return f"the task closed or replaced descriptor {fd} of the worker"
-        left = _count_descriptors() - len(self._descriptors)
-        return f"tasks left {left} descriptors open" if left > _MOST_DESCRIPTORS_LEFT else ""
-
     def _wait_for_threads_to_begin(self) -> None:
         """One that was just started counts only when it has begun. Libraries in C, on their first use, are waited for
         in vain, once."""
-        if (started := os.stat("/proc/self/task").st_nlink) > self._tasks:
+        if (started := os.fstat(self._task_status).st_nlink) > self._tasks:
             count, deadline = _thread._count(), time.monotonic() + _BEGIN_SECONDS
             while _thread._count() == count and time.monotonic() < deadline:
                 time.sleep(0.001)
@@ -230,6 +222,10 @@ class ProcessState:
         # One that is in C code from its beginning on is only counted.
         return "the task left a thread" if _unlisted_threads() > self._unlisted_threads else ""
 
+    def _check_timers(self) -> str:
+        """Those that C code has made: they would signal another execution, and nobody else can delete them."""
+        return "the task left a timer" if self._timers is not None and os.pread(self._timers, 1, 0) else ""
+
 
 def name_main_module(file: str | None) -> None:
     """Gives the module __main__ the file of a script, or none: processes that the task spawns import it."""
@@ -240,16 +236,12 @@ def name_main_module(file: str | None) -> None:
         main["__file__"] = file
 
 
-def _check_timers() -> str:
-    """Those that C code has made: they would signal another execution, and nobody else can delete them."""
+def _open_timers() -> int | None:
     try:
-        timers = os.open("/proc/self/timers", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return "the task left a timer" if os.read(timers, 1) else ""
-    finally:
-        os.close(timers)
+        return open_status("timers")
+    except FileNotFoundError:
+        # Kernels can be built without.
+        return None
 
 
 def _threads() -> set[int]:
@@ -262,26 +254,6 @@ def _unlisted_threads() -> int:
     """How many the module threading knows nothing of. The count is without the main thread, the list has it."""
     listed = sum(not isinstance(thread, threading._DummyThread) for thread in threading.enumerate())
     return _thread._count() - listed + 1
-
-
-def _count_descriptors() -> int:
-    """How many are open. Kernels since 6.2 tell it as the size of their directory, others as 0 (proc(5))."""
-    return os.stat("/proc/self/fd").st_size or len(os.listdir("/proc/self/fd"))
-
-
-def _open_descriptors() -> dict[int, tuple[int, int]]:
-    found = {int(name): _identity(int(name)) for name in os.listdir("/proc/self/fd")}
-    # Without the standard ones, and the one that listed the directory.
-    return {fd: identity for fd, identity in found.items() if fd > 2 and identity is not None}
-
-
-def _identity(fd: int) -> tuple[int, int] | None:
-    """Device and inode of what a descriptor is open on; None when it is closed."""
-    try:
-        status = os.fstat(fd)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _current_umask() -> int:

@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flytewarm_worker.numpy_state import NumpyState, numpy_state
+
 # A Mersenne Twister has so many words of 32 bits; after the last one it renews them all.
 _WORDS = 624
 # How often they may be renewed, while code is imported, before that counts as a seed instead of draws.
 _MOST_RENEWALS = 100
 _Words = tuple[int, ...]
-# Of a seed: as much as nobody can try out. A whole state of random words takes seven times as long.
+# Of a seed: as much as nobody can try out.
 _SEED_BYTES = 32
 
 
@@ -41,9 +43,17 @@ def _renew_python(module: Any) -> int:
     return seed
 
 
-def _renew_numpy(module: Any) -> _Words:
+# Where numpy's has its state, if that is known.
+_numpy: list[NumpyState | None] = [None]
+
+
+def _renew_numpy(module: Any) -> _Words | bytes:
+    """Returns a seed, or a whole state."""
+    if _numpy[0] is not None and (state := _numpy[0].renew()) is not None:
+        return state
     seed = struct.unpack(f"{_SEED_BYTES // 4}I", os.urandom(_SEED_BYTES))
     module.seed(seed)
+    _numpy[0] = numpy_state()
     return seed
 
 
@@ -60,9 +70,12 @@ def _is_out_of_reach(twister: random.Random, now: _Words) -> bool:
     return True
 
 
-def _twister_of_numpy(seed: _Words) -> random.Random:
-    """Draws what numpy draws with this seed."""
-    words = sys.modules["numpy.random"].RandomState(seed).get_state()[1]
+def _twister_of_numpy(given: _Words | bytes) -> random.Random:
+    """Draws what numpy draws with what renew() gave."""
+    if isinstance(given, bytes):
+        words = struct.unpack(f"{_WORDS}I", given)
+    else:
+        words = sys.modules["numpy.random"].RandomState(given).get_state()[1]
     twister = random.Random()  # no secret: it follows another one
     twister.setstate((3, (*map(int, words), _WORDS), None))
     return twister

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import resource
@@ -65,12 +66,13 @@ class Rights:
     """A snapshot, and the way back to it."""
 
     def __init__(self) -> None:
-        self._values = _read_all()
+        self._values = [read() for _, read, _ in _PROPERTIES]
+        self._glance = _glance()
         self._root = _identity_of_root()
 
     def restore(self) -> str:
         """Puts everything back. Returns what could not be, or an empty string."""
-        if _read_all() != self._values and (kept := self._write()):
+        if _glance() != self._glance and (kept := self._write()):
             return kept
         return "" if _identity_of_root() == self._root else "the task changed the root directory of its process"
 
@@ -84,8 +86,31 @@ class Rights:
         return ""
 
 
-def _read_all() -> list[Any]:
-    return [read() for _, read, _ in _PROPERTIES]
+_prctl = ctypes.PyDLL(None).prctl
+_READ_ATTRIBUTES = [reading for _, reading, _ in _ATTRIBUTES]
+# Those that prctl(2) writes, each into a place of its own.
+_written = ctypes.create_string_buffer(3 * 16)
+_PLACES = [
+    (option, ctypes.c_void_p(ctypes.addressof(_written) + 16 * index)) for index, option in enumerate((2, 37, 16))
+]
+
+
+def _glance() -> list[Any]:
+    """All properties at once, as quickly as they can be read: other values tell that some have changed."""
+    for option, place in _PLACES:
+        _prctl(option, place)
+    return [
+        os.getresuid(),
+        os.getresgid(),
+        os.getgroups(),
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getscheduler(0),
+        os.sched_getparam(0).sched_priority,
+        os.sched_getaffinity(0),
+        *map(resource.getrlimit, _LIMITS),
+        *[_prctl(option, 0, 0, 0, 0) for option in _READ_ATTRIBUTES],
+        _written.raw,
+    ]
 
 
 def _identity_of_root() -> tuple[int, int]:

@@ -23,6 +23,11 @@ from flytewarm_api.worker.trees import remove_tree
 from flytewarm_worker.contents import Contents, Tree, contents_of, now_ns
 from flytewarm_worker.process_state import name_main_module
 from flytewarm_worker.variables import set_variables
+from flytewarm_worker.watches import Watches
+
+# How often one is put back before the next is watched: a process with watches takes 10 ms longer to end, which those
+# that serve one execution would have for nothing. Doubled each time, as tasks may always open what is watched.
+_PATIENCE = 16
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,9 @@ class Sandboxes:
         self._count = 0
         # flytekit gives it a random name; so do we, once.
         self._user = uuid.uuid4().hex
+        self._watches = Watches()
+        # How often one that is not watched was put back, and is before one is.
+        self._unwatched, self._patience = 0, _PATIENCE
         self._next = self._make()
 
     def enter(self, environment: Mapping[str, str]) -> Sandbox:
@@ -81,18 +89,36 @@ class Sandboxes:
     def replace(self) -> str:
         """Deletes what the execution left and prepares the next sandbox. Returns why that failed, or nothing."""
         try:
-            root = self._next.root
-            if os.path.islink(root):
-                return "the sandbox could not be replaced: a link is in its place"
-            if os.path.isdir(root) and self._tree.restore(root, self._contents(), self._started_ns):
-                self._next = self._named()
-                os.rename(root, self._next.root)
+            if self._is_restored(self._next.root):
+                before, self._next = self._next, self._named()
+                os.rename(before.root, self._next.root)
             else:
-                remove_tree(root)
+                self._watches.end()
+                remove_tree(self._next.root)
                 self._next = self._make()
+                self._watch_if_due()
         except OSError as error:
             return f"the sandbox could not be replaced: {error}"
         return ""
+
+    def _is_restored(self, root: str) -> bool:
+        """Whether it is as it was made. Not when another one shall be made, to be watched. Raises OSError."""
+        contents = self._contents()
+        if self._tree.is_untouched(root, contents):
+            return True
+        if os.path.islink(root):
+            raise OSError("a link is in its place")
+        self._unwatched += not self._watches.is_watching
+        return (
+            self._unwatched < self._patience
+            and os.path.isdir(root)
+            and self._tree.restore(root, contents, self._started_ns)
+        )
+
+    def _watch_if_due(self) -> None:
+        if self._unwatched >= self._patience:
+            self._tree.watch(self._next.root, self._watches)
+            self._unwatched, self._patience = 0, 2 * self._patience
 
     def _named(self) -> Sandbox:
         self._count += 1

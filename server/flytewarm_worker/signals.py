@@ -19,6 +19,8 @@ _files: dict[int, int] = {signal.SIGUSR1: 2}
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 # Without the names of handlers, which it takes longer to look up than to ask for the handler.
 _handler_of: Callable[[int], Any] = _signal.getsignal
+# Nor with those of signals.
+_set_mask: Callable[[int, set[int]], Any] = _signal.pthread_sigmask
 
 
 class Signals:
@@ -52,7 +54,7 @@ class Signals:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         signal.set_wakeup_fd(self._wakeup)
         register_stacks()
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        _set_mask(signal.SIG_SETMASK, self._mask)
 
 
 def register_stacks(descriptor: int | None = None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from flytewarm_worker.versions import Versions
+
 _MISSING = object()
 
 
@@ -16,17 +18,22 @@ class Snapshot:
         containers: list[Any] = []
         for _, names in self._owners:
             containers += [names, *(value for value in names.values() if type(value) in (dict, list))]
-        self._containers = [(one, one.copy()) for one in containers]
+        self._lists = [(one, one.copy()) for one in containers if type(one) is list]
+        self._dictionaries = [(one, one.copy()) for one in containers if type(one) is dict]
+        self._versions = Versions()
+        self._versions.extend([one for one, _ in self._dictionaries])
 
     def holds(self) -> bool:
         """Whether nothing was set, added or removed."""
-        return all(vars(one) is names for one, names in self._owners) and all(
-            _is_same(now, was) for now, was in self._containers
+        return (
+            all(vars(one) is names for one, names in self._owners)
+            and all(len(now) == len(was) and all(map(operator.is_, now, was)) for now, was in self._lists)
+            and all(map(self._is_same, self._versions.changed()))
         )
 
-
-def _is_same(now: Any, was: Any) -> bool:
-    if len(now) != len(was):
-        return False
-    found = map(now.get, was, [_MISSING] * len(was)) if type(was) is dict else now
-    return all(map(operator.is_, found, was.values() if type(was) is dict else was))
+    def _is_same(self, index: int) -> bool:
+        now, was = self._dictionaries[index]
+        found = map(now.get, was, [_MISSING] * len(was))
+        if is_same := len(now) == len(was) and all(map(operator.is_, found, was.values())):
+            self._versions.accept(index)
+        return is_same

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import TextIO
 
 from flytewarm_api.worker import processes
 from flytewarm_worker.channel import move_to_high_fd
+from flytewarm_worker.descriptors import is_same_file, mark
 
 _OUTPUTS = (1, 2)
 _BACKSLASHES = "backslashreplace"
+# Signals that nobody minds: a process that has these descriptors may ask to be sent one when they can be written to.
+_MARKS = (signal.SIGCHLD, signal.SIGCONT, signal.SIGWINCH)
 
 
 class StandardStreams:
@@ -22,6 +26,8 @@ class StandardStreams:
         self._kept = {1: move_to_high_fd(stdout_fd), 2: move_to_high_fd(stderr_fd)}
         self._kept[0] = move_to_high_fd(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         self._nowhere = move_to_high_fd(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
+        for kept, number in zip(self._kept.values(), _MARKS, strict=True):
+            mark(kept, number)
         self._restore_descriptors()
         # As the interpreter has chosen them at its start.
         self._encoding, self._errors = sys.stdout.encoding, sys.stdout.errors or "strict"
@@ -67,7 +73,7 @@ class StandardStreams:
 
     def _restore_descriptors(self) -> None:
         for fd, kept in self._kept.items():
-            if not _same_file(fd, kept):
+            if not is_same_file(fd, kept):
                 os.dup2(kept, fd)
             if not os.get_blocking(fd):
                 os.set_blocking(fd, True)
@@ -98,11 +104,4 @@ def _configured(stream: TextIO, fd: int, encoding: str, errors: str) -> bool:
         return [vars(one) for one in parts] == [{"mode": "w"}, {}, {"name": fd}]
     except ValueError:
         # Closed, or detached.
-        return False
-
-
-def _same_file(fd: int, kept: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.fstat(kept))
-    except OSError:
         return False

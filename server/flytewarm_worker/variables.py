@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 _C = ctypes.CDLL(None)
 _C_ENTRIES = ctypes.POINTER(ctypes.c_char_p)
+_environ = ctypes.c_void_p.in_dll(_C, "environ")
 # More than the service lets one execution set, so that nothing is freed that is in use; and what was set a while ago,
 # for libraries that keep a pointer to it.
 _MOST = 2048
@@ -52,19 +53,37 @@ class EnvironmentOfC:
     """What getenv() finds and processes inherit. os.environ is a copy, and does not see what C code sets."""
 
     def __init__(self) -> None:
-        self._entries = _c_entries()
+        self._see()
 
     def restore(self) -> None:
         """Makes it what os.environ is now."""
-        if (found := _c_entries()) == self._entries:
+        if self._is_as_seen():
             return
-        wanted, present = raw_environment(), dict(_pair(entry) for entry in found)
-        for name in present.keys() - wanted.keys():
-            os.unsetenv(name)
-        for name, value in wanted.items():
-            if present.get(name) != value:
-                os.putenv(name, value)
+        if (found := _c_entries()) != self._entries:
+            wanted, present = raw_environment(), dict(_pair(entry) for entry in found)
+            for name in present.keys() - wanted.keys():
+                os.unsetenv(name)
+            for name, value in wanted.items():
+                if present.get(name) != value:
+                    os.putenv(name, value)
+        self._see()
+
+    def _see(self) -> None:
         self._entries = _c_entries()
+        self._place = _environ.value
+        self._bytes = ctypes.sizeof(ctypes.c_char_p) * (len(self._entries) + 1)
+        if self._place:
+            self._pointers = ctypes.string_at(self._place, self._bytes)
+            self._strings = (ctypes.c_char_p * len(self._entries)).from_address(self._place)
+
+    def _is_as_seen(self) -> bool:
+        """Whether the strings are where they were, and the same: C code may write into them. Only what has not moved is
+        read as if it was as long as before."""
+        return (
+            _environ.value == self._place is not None
+            and ctypes.string_at(self._place, self._bytes) == self._pointers
+            and self._strings[:] == self._entries
+        )
 
 
 def _c_entries() -> list[bytes]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 import fsspec
 import fsspec.asyn
 import fsspec.config
 import pytest
+from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from flytewarm_worker.file_systems import FileSystems, read_environment
+from flytewarm_worker.file_systems import FileSystems, keep_local, read_environment
 
 InFork = Callable[[Callable[[], None]], None]
 
@@ -70,6 +74,46 @@ def test_clients_stay_without_their_listings(in_fork: InFork) -> None:
         assert Client(asynchronous=True, loop=loop, name="inline") is inline
         assert not inline.dircache
         assert Client(asynchronous=True, loop=other, name="other") is not on_another_loop
+        assert fsspec.filesystem("file") is not local
+
+    in_fork(check)
+
+
+@pytest.mark.parametrize("base", [AbstractFileSystem, LocalFileSystem, Client])
+def test_file_systems_of_classes_that_a_task_has_made_are_forgotten(in_fork: InFork, base: type) -> None:
+    def check() -> None:
+        state = FileSystems(asyncio.new_event_loop())
+        made = type("Made", (base,), {})
+        below = type("Below", (made,), {})
+        options = {"asynchronous": True} if base is Client else {}
+        one, other = made(**options), below(**options)
+        state.restore()
+        assert made(**options) is not one
+        assert below(**options) is not other
+
+    in_fork(check)
+
+
+def test_classes_that_a_task_has_made_are_not_kept(in_fork: InFork) -> None:
+    def check() -> None:
+        state = FileSystems(asyncio.new_event_loop())
+        made = weakref.ref(type("Made", (Client,), {}))
+        state.restore()
+        gc.collect()
+        assert made() is None
+
+    in_fork(check)
+
+
+def test_a_local_one_stays_while_it_is_as_it_was_made(in_fork: InFork) -> None:
+    def check() -> None:
+        state = FileSystems(asyncio.new_event_loop())
+        local = fsspec.filesystem("file")
+        keep_local(local)
+        state.restore()
+        assert fsspec.filesystem("file") is local
+        local.auto_mkdir = True
+        state.restore()
         assert fsspec.filesystem("file") is not local
 
     in_fork(check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flytewarm_worker import contents
+from flytewarm_worker import sandbox as sandbox_module
 from flytewarm_worker.sandbox import Sandbox, Sandboxes, set_arguments
 
 InFork = Callable[[Callable[[], None]], None]
@@ -150,6 +152,31 @@ def _wait_for_a_tick() -> None:
         pass
 
 
+def _another_root(sandbox: Sandbox, elsewhere: Path) -> None:
+    Path(sandbox.root).rename(f"{elsewhere}/root")
+    shutil.copytree(f"{elsewhere}/root", sandbox.root, symlinks=True)
+    Path(sandbox.work, "data.txt").write_text("my own app")
+
+
+def _written_through_a_map(sandbox: Sandbox, _elsewhere: Path) -> None:
+    with open(f"{sandbox.work}/data.txt", "r+b") as file:
+        mmap.mmap(file.fileno(), 0)[:2] = b"my"
+
+
+def _written_through_another_link(sandbox: Sandbox, elsewhere: Path) -> None:
+    os.link(f"{sandbox.work}/data.txt", f"{elsewhere}/link")
+    (elsewhere / "link").write_text("my own app")
+
+
+def _truncated(sandbox: Sandbox, _elsewhere: Path) -> None:
+    os.truncate(f"{sandbox.work}/data.txt", 2)
+
+
+def _written_by_a_child(sandbox: Sandbox, _elsewhere: Path) -> None:
+    subprocess.run(["sh", "-c", "echo mine > data.txt; echo left > left.txt"], check=True, cwd=sandbox.work)
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
 @pytest.mark.parametrize("is_old", [False, True])
 @pytest.mark.parametrize(
     "change",
@@ -164,6 +191,11 @@ def _wait_for_a_tick() -> None:
         _mode,
         _missing,
         _renamed,
+        _another_root,
+        _written_through_a_map,
+        _written_through_another_link,
+        _truncated,
+        _written_by_a_child,
     ],
 )
 def test_the_next_sandbox_is_as_the_first(
@@ -172,7 +204,10 @@ def test_the_next_sandbox_is_as_the_first(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Sandbox, Path], None],
     is_old: bool,
+    is_watched: bool,
 ) -> None:
+    if is_watched:
+        monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
     if is_old:
         # As if the directories had been there for long: then they are not listed without need.
         monkeypatch.setattr(contents, "_MARGIN_NS", -_LONG_NS)
@@ -255,6 +290,51 @@ def test_directories_that_nobody_changed_are_not_listed(
         assert sandboxes.replace() == ""
         # The sandbox itself was renamed.
         assert listed == [str(tmp_path / "app"), sandbox.root, sandbox.tmp]
+
+    in_fork(check)
+
+
+def test_a_watched_sandbox_that_nobody_touched_is_not_looked_at(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
+    looked: list[str] = []
+
+    def check() -> None:
+        sandboxes = _sandboxes(tmp_path)
+        assert sandboxes.replace() == ""
+        lstat = os.lstat
+        monkeypatch.setattr(os, "lstat", lambda path: looked.append(path) or lstat(path))
+        for _ in range(3):
+            sandbox = sandboxes.enter({})
+            pass
+            assert sandboxes.replace() == ""
+            assert looked == [sandbox.root]
+            looked.clear()
+        sandbox = sandboxes.enter({})
+        Path(sandbox.tmp, "left.txt").touch()
+        assert sandboxes.replace() == ""
+        assert sandbox.tmp in looked
+
+    in_fork(check)
+
+
+def test_what_a_task_still_writes_through_a_map_is_not_the_next_ones(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
+
+    def check() -> None:
+        sandboxes = _sandboxes(tmp_path)
+        assert sandboxes.replace() == ""
+        with sandboxes.enter({}, []), open("data.txt", "r+b") as file:
+            mapped = mmap.mmap(file.fileno(), 0)
+        assert sandboxes.replace() == ""
+        sandboxes.enter({})
+        mapped[:2] = b"my"
+        assert sandboxes.replace() == ""
+        sandboxes.enter({})
+        assert Path("data.txt").read_text() == "of the app"
 
     in_fork(check)
 

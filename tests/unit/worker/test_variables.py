@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from flytewarm_worker.process_state import ProcessState
-from flytewarm_worker.variables import set_variables
+from flytewarm_worker.variables import EnvironmentOfC, set_variables
 
 InFork = Callable[[Callable[[], None]], None]
 _C = ctypes.CDLL(None)
@@ -29,6 +29,78 @@ def test_everybody_sees_them(in_fork: InFork) -> None:
         assert state.restore() == ""
         assert ("NEW" in os.environ, _C.getenv(b"NEW"), _C.getenv(b"SAME")) == (False, None, b"before")
         assert os.environ["HOME"] != "elsewhere"
+
+    in_fork(check)
+
+
+def _write_in_place() -> None:
+    _C.getenv.restype = ctypes.c_void_p
+    ctypes.memmove(_C.getenv(b"KNOWN"), b"other", 5)
+
+
+def _write_the_name_in_place() -> None:
+    _C.getenv.restype = ctypes.c_void_p
+    ctypes.memmove(_C.getenv(b"KNOWN") - len("KNOWN="), b"OTHER", 5)
+
+
+def _set_by_c() -> None:
+    _C.setenv(b"KNOWN", b"other", 1)
+
+
+def _unset_by_c() -> None:
+    _C.unsetenv(b"KNOWN")
+
+
+def _add_by_c() -> None:
+    _C.setenv(b"ADDED", b"other", 1)
+
+
+def _clear() -> None:
+    _C.clearenv()
+
+
+def _use_another_array() -> None:
+    another = (ctypes.c_char_p * 2)(b"OTHER=other", None)
+    kept.append(another)
+    ctypes.c_void_p.in_dll(_C, "environ").value = ctypes.addressof(another)
+
+
+def _end_the_array_early() -> None:
+    pointers = ctypes.POINTER(ctypes.c_void_p).in_dll(_C, "environ")
+    pointers[1] = None
+
+
+kept: list[object] = []
+
+
+@pytest.mark.parametrize("executions", [0, 2])
+@pytest.mark.parametrize(
+    "change",
+    [
+        _write_in_place,
+        _write_the_name_in_place,
+        _set_by_c,
+        _unset_by_c,
+        _add_by_c,
+        _clear,
+        _use_another_array,
+        _end_the_array_early,
+    ],
+)
+def test_what_c_code_changes_is_put_back(in_fork: InFork, change: Callable[[], None], executions: int) -> None:
+    def told() -> set[str]:
+        return set(subprocess.run(["/usr/bin/env"], capture_output=True, text=True, check=True).stdout.splitlines())
+
+    def check() -> None:
+        set_variables({"KNOWN": "value"})
+        before, of_c = told(), EnvironmentOfC()
+        assert "KNOWN=value" in before
+        for number in range(executions):
+            _C.setenv(b"ADDED", str(number).encode(), 1)
+            of_c.restore()
+        change()
+        of_c.restore()
+        assert told() == before
 
     in_fork(check)
 

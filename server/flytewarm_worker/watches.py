@@ -1,0 +1,109 @@
+"""Whether anything has happened to files and directories, by the kernel's word (inotify(7)) instead of a look at each.
+
+It says nothing of what is written through a mapping into memory: so a file is trusted only until it is opened. Nor of
+what is mounted over a directory: so the table of mounts is watched as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import struct
+from collections.abc import Iterable, Iterator
+
+from flytewarm_worker.channel import move_to_high_fd
+
+_C = ctypes.CDLL(None, use_errno=True)
+_ATTRIB, _MODIFY, _OPEN = 0x4, 0x2, 0x20
+_CREATE, _DELETE, _MOVED = 0x100, 0x200, 0xC0
+_OVERFLOW = 0x4000
+_DONT_FOLLOW = 0x2000000
+_IN_DIRECTORY = _CREATE | _DELETE | _MOVED | _ATTRIB | _DONT_FOLLOW
+_IN_FILE = _OPEN | _MODIFY | _ATTRIB | _DONT_FOLLOW
+# An event: watch, kind, cookie and the length of the name that follows.
+_EVENT = struct.Struct("iIII")
+_READ_BYTES = 1 << 16
+
+
+class Watches:
+    """Those of one process, on one tree after the other. Where the kernel grants none, nothing is ever quiet."""
+
+    def __init__(self) -> None:
+        self._ready = select.poll()
+        self._events, self._mounts = _new_queue(), _open_mounts()
+        if self._events is not None and self._mounts is not None:
+            self._ready.register(self._events, select.POLLIN)
+            self._ready.register(self._mounts, select.POLLPRI)
+        #: Whether it is of use to ask is_quiet().
+        self.is_watching = False
+        self._watches: list[int] = []
+        self._files: set[int] = set()
+
+    def begin(self, directories: Iterable[str], files: Iterable[str]) -> None:
+        """Watches these and no others: what happens to a directory's mode and entries, and to a file."""
+        self.end()
+        if self._events is None or self._mounts is None:
+            return
+        # What has happened to those before.
+        self._drain()
+        self.is_watching = all(self._add(path, _IN_DIRECTORY) for path in directories)
+        first_file = len(self._watches)
+        self.is_watching &= all(self._add(path, _IN_FILE) for path in files)
+        self._files = set(self._watches[first_file:])
+
+    def end(self) -> None:
+        """Watches nothing any more."""
+        for watch in self._watches:
+            # Those of what was deleted have gone with it.
+            _C.inotify_rm_watch(self._events, watch)
+        self._watches.clear()
+        self.is_watching = False
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has happened since this was asked last. Never again once a file may have been opened."""
+        if not self.is_watching:
+            return False
+        if not (ready := self._ready.poll(0)):
+            return True
+        if any(fd != self._events for fd, _ in ready) or not self._files.isdisjoint(self._drain()):
+            self.is_watching = False
+        return False
+
+    def _add(self, path: str, kinds: int) -> bool:
+        watch: int = _C.inotify_add_watch(self._events, os.fsencode(path), kinds)
+        if watch >= 0:
+            self._watches.append(watch)
+        return watch >= 0
+
+    def _drain(self) -> set[int]:
+        """What was reported: watches; all files when the kernel has dropped something."""
+        self._ready.poll(0)
+        found = set()
+        for watch, kind in _events(self._events or -1):
+            found |= self._files if kind & _OVERFLOW else {watch}
+        return found
+
+
+def _events(fd: int) -> Iterator[tuple[int, int]]:
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(fd, _READ_BYTES):
+            place = 0
+            while place < len(data):
+                watch, kind, _, name_length = _EVENT.unpack_from(data, place)
+                yield watch, kind
+                place += _EVENT.size + name_length
+
+
+def _new_queue() -> int | None:
+    # As many as a user may have are few.
+    fd: int = _C.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    return None if fd < 0 else move_to_high_fd(fd)
+
+
+def _open_mounts() -> int | None:
+    try:
+        return move_to_high_fd(os.open("/proc/self/mounts", os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return None
