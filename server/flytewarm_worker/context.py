@@ -28,7 +28,7 @@ from flytewarm_worker.configuration import Configuration
 from flytewarm_worker.context_parts import FileAccess, execution_state
 from flytewarm_worker.sandbox import Sandbox
 from flytewarm_worker.serialization import serialization_settings
-from flytewarm_worker.stats import stats_config, task_stats
+from flytewarm_worker.stats import is_kept, stats_config, task_stats
 from flytewarm_worker.variables import raw_environment
 
 _FILE_ACCESS = FileAccess()
@@ -75,7 +75,7 @@ def execution_context(
     identity = _Identity.from_environment()
     raw_output_prefix = settings.raw_output_prefix or f"{sandbox.root}/raw"
     file_access = _FILE_ACCESS.provider(sandbox.root, raw_output_prefix, configuration.data, identity.upload_metadata())
-    flytekit_private.use_outside_contexts(sandbox.outside, configuration.data)
+    use_outside_contexts(sandbox, configuration)
     # Built in two steps, as the entrypoint does: contexts know how many they come from.
     outer = FlyteContextManager.current_context()
     context = outer.new_builder().with_file_access(file_access).build()
@@ -88,6 +88,16 @@ def execution_context(
         )
     )
     return builder.build()
+
+
+def use_outside_contexts(sandbox: Sandbox, configuration: Configuration) -> None:
+    """Gives what runs outside of the execution's context, such as threads of the task, its sandbox, too."""
+    flytekit_private.use_outside_contexts(sandbox.outside, configuration.data)
+
+
+def shares_what_is_kept(context: FlyteContext) -> bool:
+    """Whether file systems and statistics of a context are those that another one would be given."""
+    return _FILE_ACCESS.is_kept(context.file_access) and is_kept(context.user_space_params.stats)
 
 
 class _Identity:

@@ -38,6 +38,10 @@ class FileAccess:
         vars(provider).update(self._parts(root, raw_output_prefix, data, metadata))
         return provider
 
+    def is_kept(self, provider: FileAccessProvider) -> bool:
+        """Whether provider() would give another one the same file systems."""
+        return self._data is provider.data_config and self._are_kept()
+
     def _made_by_flytekit(
         self, root: str, raw_output_prefix: str, data: DataConfig, metadata: dict[str, str]
     ) -> FileAccessProvider:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import operator
 from typing import Any
 
 from flytekit.core import type_engine
@@ -79,13 +80,16 @@ class Originals:
 
     def __init__(self, places: _Places, known: frozenset[str]) -> None:
         """`places`: objects and names of their attributes. `known`: the digests of the code that there may be."""
-        self._places = places
-        self._found = _present(places)
-        self._are_known = _digest(self._found) in known
+        names: dict[Any, list[str]] = {}
+        for owner, name in places:
+            names.setdefault(owner, []).append(name)
+        # All of an owner at once: this is asked several times for each execution.
+        self._found = [(owner, read := operator.attrgetter(*of), read(owner)) for owner, of in names.items()]
+        self._are_known = _digest([getattr(owner, name) for owner, name in places]) in known
 
     def are_in_place(self) -> bool:
         """Whether the code is known and nobody has replaced any of it."""
-        return self._are_known and _present(self._places) == self._found
+        return self._are_known and all(read(owner) == found for owner, read, found in self._found)
 
 
 @functools.cache
@@ -105,10 +109,6 @@ def originals_of_lists() -> Originals:
 def originals_of_loading() -> Originals:
     """Those that load a task."""
     return Originals(_PLACES_OF_LOADING, _KNOWN_OF_LOADING)
-
-
-def _present(places: _Places) -> list[Any]:
-    return [getattr(owner, name) for owner, name in places]
 
 
 def _digest(found: list[Any]) -> str:

@@ -7,14 +7,22 @@ reads a file or a credential, or holds a secret, is left to the execution that a
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from flytekit.core.context_manager import FlyteContext, FlyteContextManager
 
 from flytewarm_api.v1 import settings_pb2
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.configuration import ConfigurationCache
-from flytewarm_worker.context import execution_context, execution_date, task_environment
+from flytewarm_worker.configuration import Configuration, ConfigurationCache
+from flytewarm_worker.context import (
+    execution_context,
+    execution_date,
+    shares_what_is_kept,
+    task_environment,
+    use_outside_contexts,
+)
+from flytewarm_worker.context_copies import copied
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.sandbox import Sandbox, Sandboxes
 
@@ -33,6 +41,30 @@ class Stage:
     outer: FlyteContext | None = None
 
 
+@dataclass(frozen=True)
+class _Template:
+    """A context that nobody enters, of which executions get copies; and what it was made from."""
+
+    context: FlyteContext
+    settings: settings_pb2.ExecutionSettings
+    sandbox: Sandbox
+    configuration: Configuration
+    outer: FlyteContext
+    # How many there were: one more may have replaced what contexts are made with.
+    modules: int
+
+    def holds(self, settings: settings_pb2.ExecutionSettings, sandbox: Sandbox, configuration: Configuration) -> bool:
+        """Whether a context made of these now would be the same, and what copies share with it is as it was."""
+        return (
+            self.settings is settings
+            and self.sandbox is sandbox
+            and self.configuration is configuration
+            and self.outer is FlyteContextManager.current_context()
+            and self.modules == len(sys.modules)
+            and shares_what_is_kept(self.context)
+        )
+
+
 class Stages:
     """The stages of one worker, one after the other."""
 
@@ -42,7 +74,9 @@ class Stages:
         self._state = state
         # The last plain ones; and whether it is likely that the next execution has them.
         self._last = settings_pb2.ExecutionSettings()
+        self._variables: dict[str, str] = {}
         self._repeated = True
+        self._template: _Template | None = None
         self._ready: Stage | None = None
 
     def prepare(self) -> None:
@@ -50,10 +84,9 @@ class Stages:
         if not self._repeated:
             return
         try:
-            sandbox = self._sandboxes.enter(task_environment(self._last))
-            outer = FlyteContextManager.current_context()
-            context = execution_context(self._last, sandbox, self._configuration.current())
-            self._ready = Stage(sandbox, context, outer)
+            sandbox = self._sandboxes.enter(self._variables)
+            template = self._template_in(sandbox)
+            self._ready = Stage(sandbox, copied(template.context), template.outer)
         except Exception:  # noqa: BLE001  # the execution meets it again, and tells
             self._repeated = False
             self._state.withdraw()
@@ -82,6 +115,17 @@ class Stages:
         flytekit_private.date_execution(stage.context.user_space_params, execution_date(settings))
         return stage.context
 
+    def _template_in(self, sandbox: Sandbox) -> _Template:
+        settings, configuration, template = self._last, self._configuration.current(), self._template
+        if template is None or not template.holds(settings, sandbox, configuration):
+            outer = FlyteContextManager.current_context()
+            context = execution_context(settings, sandbox, configuration)
+            template = _Template(context, settings, sandbox, configuration, outer, len(sys.modules))
+            self._template = template
+        else:
+            use_outside_contexts(sandbox, configuration)
+        return template
+
     def _note(self, settings: settings_pb2.ExecutionSettings) -> None:
         is_plain = all(field.name in _PLAIN for field, _ in settings.ListFields())
         self._repeated = is_plain and settings == self._last
@@ -89,3 +133,4 @@ class Stages:
             # A copy: the request that they are a part of may be large.
             self._last = settings_pb2.ExecutionSettings()
             self._last.CopyFrom(settings)
+            self._variables = task_environment(settings)

@@ -33,19 +33,21 @@ from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.originals import METHODS, originals
 from flytewarm_worker.simple_values import to_literal, to_python
-from flytewarm_worker.timeline import Timed
+from flytewarm_worker.timeline import Moment, add_entries
 
+# Entries of the timeline, the inner one first.
+_TRANSLATED = ("AsyncTranslate literal to python value", "Translate literal to python value")
+_CONVERTED = ("Translate the output to literals", "dispatch execute")
 _ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
 
 
 def dispatch(context: FlyteContext, task: Any, inputs: LiteralMap) -> Any:
     """Returns and raises what task.dispatch_execute(context, inputs) does."""
-    outer, inner = Timed("Translate literal to python value"), Timed("AsyncTranslate literal to python value")
+    begin = Moment()
     arguments = _arguments(context, task, inputs) if _is_plain(task) else None
     if arguments is None:
         return task.dispatch_execute(context, inputs)
-    inner.end(context.user_space_params)
-    outer.end(context.user_space_params)
+    add_entries(context.user_space_params, begin, Moment(), *_TRANSLATED)
     state = copy.copy(context.execution_state)
     with entered(context.with_execution_state(state).build(), _ORIGIN) as own:
         value = _call(own, task, arguments)
@@ -76,19 +78,21 @@ def _arguments(context: FlyteContext, task: PythonTask, inputs: LiteralMap) -> d
 
 
 def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) -> Any:
-    timed = Timed("Execute user level code")
+    begin = Moment()
     try:
         return task.execute(**arguments)
     except Exception as error:
         raise FlyteUserRuntimeException(error) from error
     finally:
-        timed.end(context.user_space_params)
+        add_entries(context.user_space_params, begin, Moment(), "Execute user level code")
 
 
 def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
-    timed = Timed("dispatch execute")
+    begin = Moment()
+    names: tuple[str, ...] = ("dispatch execute",)
     try:
         if (literals := _simple_outputs(context, task, value)) is not None:
+            names = _CONVERTED
             return literals
         # The second one of the pair is for decks.
         return run_sync(task._output_to_literal_map, value, context)[0]
@@ -97,12 +101,11 @@ def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
     except Exception as error:
         raise FlyteNonRecoverableSystemException(error) from error
     finally:
-        timed.end(context.user_space_params)
+        add_entries(context.user_space_params, begin, Moment(), *names)
 
 
 def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap | None:
     """The outputs; None when flytekit has to convert them, or to tell why it cannot."""
-    timed = Timed("Translate the output to literals")
     variables, declared = task.interface.outputs, task.python_interface
     values = (value,) if len(variables) == 1 else value if variables else ()
     if declared.output_tuple_name or not isinstance(values, tuple) or len(values) != len(variables):
@@ -115,5 +118,4 @@ def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> Lite
             literals[name] = to_literal(context, one, declared.outputs[name], variable.type)
         except Exception:  # noqa: BLE001  # as above
             return None
-    timed.end(context.user_space_params)
     return LiteralMap(literals=literals)

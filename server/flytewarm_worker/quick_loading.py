@@ -18,7 +18,7 @@ from flytekit.core.python_auto_container import DefaultTaskResolver
 from flytekit.loggers import logger
 
 from flytewarm_worker.originals import originals, originals_of_loading
-from flytewarm_worker.timeline import Timed
+from flytewarm_worker.timeline import Moment, add_entries
 
 #: The resolver of a task that is named without one.
 DEFAULT_RESOLVER = "flytekit.core.python_auto_container.default_task_resolver"
@@ -32,11 +32,11 @@ def load(resolver: str, arguments: list[str], parameters: ExecutionParameters) -
     None when flytekit has to load it, or to tell why it cannot."""
     if resolver != DEFAULT_RESOLVER or len(arguments) < 4 or logger.isEnabledFor(logging.INFO):
         return None
-    timed = Timed("Load task")
+    begin = Moment()
     task = imported_task(arguments)
     if not hasattr(task, "dispatch_execute") or not _is_flytekits_way_known():
         return None
-    timed.end(parameters)
+    add_entries(parameters, begin, Moment(), "Load task")
     return task
 
 

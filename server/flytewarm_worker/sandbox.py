@@ -1,4 +1,4 @@
-"""An execution's own directory: made ahead of it, entered for it, emptied and renamed for the next.
+"""An execution's own directory: made ahead of it, entered for it, used again or emptied for the next.
 
 tmp/              TMPDIR: a temporary file left behind would outlive the task elsewhere
 work/             the working directory, with copies of the small files of the environment's code directory and links
@@ -55,9 +55,10 @@ class Sandbox:
 
 
 class Sandboxes:
-    """The sandboxes of one worker, one after the other, each with a path of its own.
+    """The sandboxes of one worker, one after the other.
 
-    Seven directories made and deleted cost more than a small task runs: so one that a task left as it was is renamed.
+    Seven directories made and deleted cost more than a small task runs: so one that nobody touched is used again, and
+    so is one that can be put back, under another path: a finalizer that comes late does not find there what it made.
     """
 
     def __init__(self, parent: Path, app_dir: str) -> None:
@@ -89,7 +90,10 @@ class Sandboxes:
     def replace(self) -> str:
         """Deletes what the execution left and prepares the next sandbox. Returns why that failed, or nothing."""
         try:
-            if self._is_restored(self._next.root):
+            contents = self._contents()
+            if self._tree.is_untouched(self._next.root, contents):
+                return ""
+            if self._is_restored(self._next.root, contents):
                 before, self._next = self._next, self._named()
                 os.rename(before.root, self._next.root)
             else:
@@ -101,11 +105,8 @@ class Sandboxes:
             return f"the sandbox could not be replaced: {error}"
         return ""
 
-    def _is_restored(self, root: str) -> bool:
+    def _is_restored(self, root: str, contents: Contents) -> bool:
         """Whether it is as it was made. Not when another one shall be made, to be watched. Raises OSError."""
-        contents = self._contents()
-        if self._tree.is_untouched(root, contents):
-            return True
         if os.path.islink(root):
             raise OSError("a link is in its place")
         self._unwatched += not self._watches.is_watching

@@ -46,6 +46,11 @@ def task_stats(config: StatsConfig, prefix: str, tags: dict[str, str]) -> Taggab
     return made.stats
 
 
+def is_kept(stats: TaggableStats) -> bool:
+    """Whether task_stats() would give these again."""
+    return any(made.stats is stats and made.is_untouched() for made in _made.values())
+
+
 def tell_metrics_to(sink: MetricSink) -> None:
     """From now on `sink` is told of each metric."""
     _sinks[:] = [sink]

@@ -10,24 +10,26 @@ from flytekit.core.context_manager import ExecutionParameters
 _UTC = datetime.timezone.utc
 
 
-class Timed:
-    """An entry, begun now."""
+class Moment:
+    """Now, by the three clocks of the timeline. Where one part ends and the next begins, one moment serves both."""
 
-    __slots__ = ("_cpu", "_name", "_start", "_wall")
+    __slots__ = ("cpu", "date", "wall")
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._start = datetime.datetime.now(_UTC)
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
+    def __init__(self) -> None:
+        self.date = datetime.datetime.now(_UTC)
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
 
-    def end(self, parameters: ExecutionParameters) -> None:
-        """Adds it to the timeline."""
-        parameters.timeline_deck.append_time_info(
+
+def add_entries(parameters: ExecutionParameters, begin: Moment, end: Moment, *names: str) -> None:
+    """Adds what took the time between two moments, in the order in which it ended."""
+    deck = parameters.timeline_deck
+    for name in names:
+        deck.append_time_info(
             {
-                "Name": self._name,
-                "Start": self._start,
-                "Finish": datetime.datetime.now(_UTC),
-                "WallTime": time.perf_counter() - self._wall,
-                "ProcessTime": time.process_time() - self._cpu,
+                "Name": name,
+                "Start": begin.date,
+                "Finish": end.date,
+                "WallTime": end.wall - begin.wall,
+                "ProcessTime": end.cpu - begin.cpu,
             }
         )

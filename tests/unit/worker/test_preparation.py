@@ -6,16 +6,20 @@ import os
 import sys
 import tempfile
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flytekit.core.context_manager import FlyteContext, FlyteContextManager
+from flytekit.core import context_manager
+from flytekit.core.context_manager import FlyteContext, FlyteContextManager, OutputMetadataTracker
 
 from flytewarm_api.v1 import settings_pb2
+from flytewarm_worker import preparation
 from flytewarm_worker import sandbox as sandbox_module
 from flytewarm_worker.configuration import ConfigurationCache
+from flytewarm_worker.context import execution_context
 from flytewarm_worker.preparation import Stages
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.sandbox import Sandboxes
@@ -42,10 +46,13 @@ class _Worker:
         self.state = ProcessState(str(directory / "worker"))
         self.stages = Stages(self.sandboxes, ConfigurationCache(), self.state)
 
-    def execute(self, settings: settings_pb2.ExecutionSettings) -> tuple[FlyteContext, dict[str, str]]:
+    def execute(
+        self, settings: settings_pb2.ExecutionSettings, task: Callable[[FlyteContext], object] = id
+    ) -> tuple[FlyteContext, dict[str, str]]:
         """Its context and environment; the process is put back."""
         stage = self.stages.enter(settings)
         context = self.stages.context(stage, settings)
+        task(context)
         environment = dict(os.environ)
         assert self.state.restore() == ""
         assert self.sandboxes.replace() == ""
@@ -67,9 +74,11 @@ def _parts(context: FlyteContext) -> dict[str, Any]:
         "prefix": parameters.output_metadata_prefix,
         "id": parameters.execution_id.to_flyte_idl(),
         "task": parameters.task_id.to_flyte_idl(),
-        "stats": parameters.stats,
+        "stats": dict(parameters.stats._tags),
         "decks": parameters.decks,
         "timeline": parameters.timeline_deck.time_info,
+        "secrets": vars(parameters.secrets),
+        "attributes": parameters._attrs,
         "outputs": context.output_metadata_tracker.output_metadata,
     }
     paths = {
@@ -116,6 +125,90 @@ def test_each_execution_has_a_context_of_its_own(in_fork: InFork, tmp_path: Path
             found.append(context)
         assert [len(context.user_space_params.decks) for context in found] == [1, 1, 1]
         assert len({context.execution_state.engine_dir for context in found}) == 3
+
+    in_fork(check)
+
+
+_CHANGES: dict[str, Callable[[FlyteContext], object]] = {
+    "decks": lambda context: context.user_space_params.decks.append("left"),
+    "attributes": lambda context: context.user_space_params._attrs.update(LEFT="left"),
+    "timeline": lambda context: context.user_space_params.timeline_deck.append_time_info({"Name": "left"}),
+    "id": lambda context: setattr(context.user_space_params.execution_id, "_name", "left"),
+    "task": lambda context: setattr(context.user_space_params.task_id, "_name", "left"),
+    "statistics": lambda context: context.user_space_params.stats.extend_tags({"left": "left"}),
+    "secrets": lambda context: setattr(context.user_space_params.secrets, "_env_prefix", "LEFT"),
+    "prefix": lambda context: setattr(context.file_access, "_raw_output_prefix", "/left"),
+    "file system": lambda context: setattr(context.file_access._default_remote, "left", "left"),
+    "metadata": lambda context: context.output_metadata_tracker.output_metadata.update({1: "left"}),
+    "settings": lambda context: setattr(context.serialization_settings, "project", "left"),
+    "images": lambda context: context.serialization_settings.image_config.images.append("left"),
+    "state": lambda context: setattr(context.execution_state, "engine_dir", "/left"),
+    "outside": lambda _: setattr(context_manager.default_local_file_access_provider, "_raw_output_prefix", "/left"),
+}
+
+
+@pytest.mark.parametrize("name", _CHANGES)
+def test_what_a_task_changes_is_not_in_the_next_context(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # One that nobody touches is used again from the second time on, and so are contexts made for it.
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
+    made: list[object] = []
+
+    def making(*given: Any) -> FlyteContext:
+        made.append(given)
+        return execution_context(*given)
+
+    monkeypatch.setattr(preparation, "execution_context", making)
+
+    def check() -> None:
+        worker = _Worker(tmp_path)
+        worker.execute(_named("n"))
+        worker.execute(_named("n"))
+        for _ in range(3):
+            worker.stages.prepare()
+            first, _ = worker.execute(_named("n"))
+        expected, outside = _parts(first), _outside()
+        before = len(made)
+        worker.stages.prepare()
+        worker.execute(_named("n"), _CHANGES[name])
+        assert len(made) == before, "the context was not a copy"
+        worker.stages.prepare()
+        following, _ = worker.execute(_named("n"))
+        assert _parts(following) == expected
+        assert _outside() == outside
+        assert vars(following.file_access._default_remote).get("left") is None
+
+    in_fork(check)
+
+
+def _outside() -> dict[str, Any]:
+    return dict(vars(context_manager.default_local_file_access_provider))
+
+
+def test_a_context_is_made_anew_once_modules_were_imported(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have replaced what it is made with."""
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
+
+    def check() -> None:
+        worker = _Worker(tmp_path)
+        for _ in range(3):
+            worker.stages.prepare()
+            worker.execute(_Settings())
+        with worker.state.importing():
+            sys.modules["imported_of_tests"] = types.ModuleType("imported_of_tests")
+        before = OutputMetadataTracker.__init__
+
+        def noted(tracker: Any, *given: Any, **named: Any) -> None:
+            before(tracker, *given, **named)
+            tracker.noted = True
+
+        monkeypatch.setattr(OutputMetadataTracker, "__init__", noted)
+        worker.stages.prepare()
+        context, _ = worker.execute(_Settings())
+        assert context.output_metadata_tracker.noted
 
     in_fork(check)
 

@@ -307,7 +307,6 @@ def test_a_watched_sandbox_that_nobody_touched_is_not_looked_at(
         monkeypatch.setattr(os, "lstat", lambda path: looked.append(path) or lstat(path))
         for _ in range(3):
             sandbox = sandboxes.enter({})
-            pass
             assert sandboxes.replace() == ""
             assert looked == [sandbox.root]
             looked.clear()
@@ -327,7 +326,8 @@ def test_what_a_task_still_writes_through_a_map_is_not_the_next_ones(
     def check() -> None:
         sandboxes = _sandboxes(tmp_path)
         assert sandboxes.replace() == ""
-        with sandboxes.enter({}, []), open("data.txt", "r+b") as file:
+        sandboxes.enter({})
+        with open("data.txt", "r+b") as file:
             mapped = mmap.mmap(file.fileno(), 0)
         assert sandboxes.replace() == ""
         sandboxes.enter({})
