@@ -33,6 +33,7 @@ _WARM_UP_SECONDS = 4.0
 _LARGEST_EVENT = 4 << 20
 # On a machine with something else to do the least of several says more than the median of all.
 _ROUNDS = 20
+_FIGURES = ("CPU, ms an execution", "outcome, ms after the request")
 
 
 def main() -> None:
@@ -125,7 +126,7 @@ def _measure(driven: _Driven, executions: int, pause: float) -> None:
     while time.monotonic() < end:
         driven.execute()
     rounds = [_round(driven, executions // _ROUNDS, pause) for _ in range(_ROUNDS)]
-    for name, figures in zip(("CPU, ms an execution", "outcome, ms after the request"), zip(*rounds), strict=True):
+    for name, figures in zip(_FIGURES, zip(*rounds, strict=True), strict=True):
         print(f"{name}: least {min(figures) * 1e3:.3f}, median {statistics.median(figures) * 1e3:.3f}")
 
 
