@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-# A wire type: what is as long as it says. The others have 8 or 4 bytes, or a varint.
+from collections.abc import Iterator
+
+# Wire types: a number of any size, 8 or 4 bytes, or what is as long as it says. The two of groups are not known here.
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 _TYPE_BITS = 3
-_LONGEST_VARINT = 10
-# A message with more fields is not looked through: its bytes are no large value, and may be meant to take long.
+_LARGEST_KEY = (1 << 32) - 1
+# In bytes: of a key or a length, and of any number.
+_LONGEST_LENGTH, _LONGEST_VARINT = 5, 10
+# A message with more fields is not looked through: it may be meant to take long.
 _MOST_FIELDS = 64
 
 
@@ -18,44 +22,53 @@ def encode_field_header(field: int, length: int) -> bytes:
 
 def take_out(data: bytes, field: int) -> tuple[bytes, memoryview] | None:
     """Takes the only occurrence of a message, string or bytes out of a message: returns the message without field
-    number `field`, and the field's bytes, as a view. None where there is not just one, or `data` has too many fields,
-    or is no message."""
-    found = None
-    position = 0
-    for _ in range(_MOST_FIELDS):
-        if position == len(data):
-            break
-        begin = position
-        try:
-            key, position = _decode_varint(data, position)
-            position, end = _value(data, position, key & (1 << _TYPE_BITS) - 1)
-        except (IndexError, ValueError):
-            return None
-        if key >> _TYPE_BITS == field:
-            if found is not None or key != field << _TYPE_BITS | _LENGTH_DELIMITED:
-                return None
-            found = begin, position, end
-        position = end
-    if found is None or position != len(data):
+    number `field`, and the field's bytes, as a view. None where there is not just one, and as is_whole()."""
+    try:
+        found = [one for one in _fields(data) if one[0] >> _TYPE_BITS == field]
+    except (IndexError, ValueError):
         return None
-    begin, position, end = found
-    return data[:begin] + data[end:], memoryview(data)[position:end]
+    if len(found) != 1 or found[0][0] != field << _TYPE_BITS | _LENGTH_DELIMITED:
+        return None
+    ((_, begin, value, end),) = found
+    return data[:begin] + data[end:], memoryview(data)[value:end]
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether `data` is a message as far as its own fields go. False also where there are too many, or unusual ones."""
+    try:
+        return all(_fields(data))
+    except (IndexError, ValueError):
+        return False
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """The key of each field, where it begins, and where its value begins and ends. Raises IndexError or ValueError."""
+    begin = 0
+    for _ in range(_MOST_FIELDS):
+        if begin == len(data):
+            return
+        key, position = _decode_varint(data, begin, _LONGEST_LENGTH)
+        if not 1 << _TYPE_BITS <= key <= _LARGEST_KEY:
+            raise ValueError(f"key {key}")
+        value, end = _value(data, position, key & (1 << _TYPE_BITS) - 1)
+        if end > len(data):
+            raise IndexError(f"a field ends at {end} of {len(data)} bytes")
+        yield key, begin, value, end
+        begin = end
+    if begin < len(data):
+        raise ValueError(f"more than {_MOST_FIELDS} fields")
 
 
 def _value(data: bytes, position: int, wire_type: int) -> tuple[int, int]:
-    """Where a field's value begins and ends. Raises IndexError or ValueError."""
+    """Where a field's value begins and ends."""
     if wire_type == _LENGTH_DELIMITED:
-        length, position = _decode_varint(data, position)
-        end = position + length
-    elif wire_type == _VARINT:
-        end = _decode_varint(data, position)[1]
-    elif wire_type in (_FIXED64, _FIXED32):
-        end = position + (8 if wire_type == _FIXED64 else 4)
-    else:
-        raise ValueError(f"wire type {wire_type}")
-    if end > len(data):
-        raise IndexError(f"a field ends at {end} of {len(data)} bytes")
-    return position, end
+        length, position = _decode_varint(data, position, _LONGEST_LENGTH)
+        return position, position + length
+    if wire_type == _VARINT:
+        return position, _decode_varint(data, position, _LONGEST_VARINT)[1]
+    if wire_type in (_FIXED64, _FIXED32):
+        return position, position + (8 if wire_type == _FIXED64 else 4)
+    raise ValueError(f"wire type {wire_type}")
 
 
 def _encode_varint(value: int) -> bytes:
@@ -67,12 +80,12 @@ def _encode_varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _decode_varint(data: bytes, position: int) -> tuple[int, int]:
-    """The number, and where it ends. Raises IndexError or ValueError."""
+def _decode_varint(data: bytes, position: int, longest: int) -> tuple[int, int]:
+    """The number, and where it ends."""
     value = 0
-    for index in range(_LONGEST_VARINT):
+    for index in range(longest):
         byte = data[position + index]
         value |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
             return value, position + index + 1
-    raise ValueError("a varint without end")
+    raise ValueError(f"a number of more than {longest} bytes")

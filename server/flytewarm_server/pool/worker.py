@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 from google.protobuf.message import DecodeError
 
+from flytewarm_api.wire import is_whole
 from flytewarm_api.worker import proc
 from flytewarm_api.worker.framing import Buffer, FrameDecoder, FramingError, encode_frame, encode_header, parts_to_send
 from flytewarm_server.execution.execution import Execution
@@ -287,6 +288,7 @@ class Worker(asyncio.Protocol):
     def _take(self, payload: bytes) -> None:
         if self._begun is not None:
             (reply, size), self._begun = self._begun, None
+            _check_literals(payload)
             self._outcome(reply, size + len(payload), payload)
             return
         reply = frames_pb2.WorkerReply.FromString(payload)
@@ -305,7 +307,7 @@ class Worker(asyncio.Protocol):
             if self.execution is not None:
                 self.drain_output()
                 self.execution.event(reply.event)
-        elif kind == "outcome" and self.execution is not None:
+        elif kind == "outcome":
             self._outcome(reply, size)
         elif kind == "ready":
             if self.execution is not None:
@@ -327,7 +329,8 @@ class Worker(asyncio.Protocol):
         # The worker flushed before it answered: what the task wrote is in the pipes now.
         self.drain_output()
         execution, self.execution = self.execution, None
-        assert execution is not None
+        if execution is None:
+            raise _JunkError("an outcome, which nobody asked for")
         execution.outcome_bytes, execution.literals = size, literals
         self._owner.worker_outcome(self, execution, reply.outcome, alone=reply.alone)
 
@@ -376,6 +379,12 @@ def _check_event(event: execution_pb2.Event) -> None:
     kind = event.WhichOneof("kind")
     if kind not in _EVENTS:
         raise _JunkError(f"an event with {kind or 'nothing'}")
+
+
+def _check_literals(literals: bytes) -> None:
+    """They are put into messages that others get as well. Raises DecodeError."""
+    if not is_whole(literals):
+        execution_pb2.Outputs().literals.MergeFromString(literals)
 
 
 def _check_outcome(outcome: execution_pb2.Outcome) -> None:
