@@ -21,6 +21,7 @@ class MemoryReturn:
     def passed(self, size: int) -> None:
         """Inputs and outputs of `size` bytes have passed through the service."""
         if size >= allocator.LARGE_BYTES:
+            allocator.keep_freed()
             self.close()
             self._timers = [self._loop.call_later(pause, self._give_back) for pause in _PAUSES]
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from flytewarm_api.worker.framing import HEADER, encode_field_header, encode_header, frame_length, parts_to_send
+from flytewarm_api.wire import encode_field_header
+from flytewarm_api.worker.framing import HEADER, encode_header, frame_length, parts_to_send
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -49,16 +50,19 @@ class Channel:
         payload = message.SerializeToString()
         self._send(encode_header(len(payload)), payload)
 
-    def send_in(self, field: int, message: Message, beside: Message) -> None:
+    def send_in(self, field: int, message: Message, beside: Message, attached: bytes | None = None) -> None:
         """Sends the message that has this one in a field, and beside it what `beside` has: to put it there would copy
-        it, however large it is. Raises OSError when the other end is gone."""
+        it, however large it is. `attached` follows in a frame of its own. Raises OSError when the other end is gone."""
         payload = message.SerializeToString()
         prefix = beside.SerializeToString() + encode_field_header(field, len(payload))
-        self._send(encode_header(len(prefix) + len(payload)) + prefix, payload)
+        frames = [encode_header(len(prefix) + len(payload)) + prefix, payload]
+        if attached is not None:
+            frames += [encode_header(len(attached)), attached]
+        self._send(*frames)
 
-    def _send(self, header: bytes, payload: bytes) -> None:
+    def _send(self, *parts: bytes) -> None:
         with self._sending:
-            for part in parts_to_send(header, payload):
+            for part in parts_to_send(parts):
                 self._socket.sendall(part)
 
     def has_more_within(self, seconds: float) -> bool:

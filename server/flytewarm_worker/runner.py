@@ -7,6 +7,7 @@ import functools
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flyteidl.core import literals_pb2
@@ -17,6 +18,7 @@ from flytekit.exceptions.user import FlyteUserRuntimeException
 from flytekit.models import literals
 
 from flytewarm_api.v1 import execution_pb2
+from flytewarm_api.worker.framing import LARGE_BYTES
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import decks, flytekit_private, outcome, quick_dispatch, quick_loading, tasks
 from flytewarm_worker.context import ORIGIN
@@ -31,6 +33,15 @@ from flytewarm_worker.stats import MetricSink, tell_metrics_to
 from flytewarm_worker.usage import CpuTimes, peak_memory_bytes
 
 EventSink = Callable[[execution_pb2.Event], None]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An outcome with its receipt. `literals`: the map of its outputs, serialized, where that is large, and then not in
+    it; else None."""
+
+    outcome: execution_pb2.Outcome
+    literals: bytes | None
 
 
 class Runner:
@@ -57,13 +68,15 @@ class Runner:
         self._receipt = execution_pb2.Receipt()
         self._task = self._request.task
         self._reading_inputs = False
+        # The literal map of the outputs, if there are any.
+        self._literals = b""
         self._limits = Limits(
             self._request.events.inline_limit_bytes, frame.max_event_bytes, frame.max_error_bytes, frame.max_deck_bytes
         )
         self._map_task = self._settings.map_task if self._settings.HasField("map_task") else None
 
-    def run(self) -> execution_pb2.Outcome:
-        """Runs the task and returns its outcome with the receipt, the documents written. Does not raise."""
+    def run(self) -> Ended:
+        """Runs the task and returns how that ended, the documents written. Does not raise."""
         started, cpu = time.perf_counter_ns(), CpuTimes.now()
         try:
             self._state.begin()
@@ -73,10 +86,10 @@ class Runner:
         except BaseException as error:  # noqa: BLE001  # every execution ends with an outcome
             # Settings that flytekit refuses, or storage that does not take the documents.
             result = outcome.of_exception(error, user_code_ran=True)
-        self._limits.fit_outcome(result.outcome, self._receipt.output_bytes)
+        self._limits.fit_outcome(result.outcome, len(self._literals))
         self._fill_receipt(started, cpu)
         result.outcome.receipt.CopyFrom(self._receipt)
-        return result.outcome
+        return Ended(result.outcome, self._take_large_literals(result.outcome))
 
     def _run_in(self, context: FlyteContext) -> Result:
         with contextlib.ExitStack() as stack:
@@ -134,7 +147,7 @@ class Runner:
             self._receipt.input_bytes = inputs.to_flyte_idl().ByteSize()
             return inputs
         message = self._download(context) if source == "inputs_uri" else self._request.literals
-        self._receipt.input_bytes = message.ByteSize()
+        self._receipt.input_bytes = self._frame.literals_bytes or message.ByteSize()
         return literals.LiteralMap.from_flyte_idl(message)
 
     def _download(self, context: FlyteContext) -> literals_pb2.LiteralMap:
@@ -199,9 +212,17 @@ class Runner:
 
     def _describe_outputs(self, told: execution_pb2.Outcome) -> None:
         if told.HasField("outputs"):
-            self._receipt.output_bytes = told.outputs.literals.ByteSize()
+            # Once: for its size alone it would have to be serialized as well.
+            self._literals = told.outputs.literals.SerializeToString()
+            self._receipt.output_bytes = len(self._literals)
             if self._request.events.outputs_as_json:
                 told.outputs.json = json_from_literals(told.outputs.literals)
+
+    def _take_large_literals(self, told: execution_pb2.Outcome) -> bytes | None:
+        if len(self._literals) < LARGE_BYTES or not (told.HasField("outputs") and told.outputs.HasField("literals")):
+            return None
+        told.outputs.ClearField("literals")
+        return self._literals
 
     def _fill_receipt(self, started: int, cpu: CpuTimes) -> None:
         used = CpuTimes.now() - cpu

@@ -207,7 +207,9 @@ class Worker:
     def _give_memory_back(self) -> None:
         """What the allocator keeps after large values: it is of use to the next ones, if these come soon."""
         is_large = self._passed_bytes >= allocator.LARGE_BYTES
-        self._owes_memory |= is_large
+        if is_large:
+            self._owes_memory = True
+            allocator.keep_freed()
         if self._owes_memory and not (is_large and self._channel.has_more_within(_MEMORY_SECONDS)):
             allocator.give_back()
             self._owes_memory = False
@@ -221,6 +223,8 @@ class Worker:
             self._stages.leave()
             return functools.partial(self._describe, request.describe)
         payload = self._channel.receive_payload()
+        if payload is not None and len(payload) >= allocator.LARGE_BYTES:
+            allocator.keep_freed()
         return None if payload is None else functools.partial(self._execute, request.execute, parse(payload))
 
     def _serve_one(self, work: Callable[[], None]) -> str:
@@ -245,9 +249,10 @@ class Worker:
             set_arguments(frame.command)
         make_context = functools.partial(self._stages.context, stage, settings)
         with nesting.running(frame.execution_id), self._events() as emit, self._cancellation.awaited():
-            outcome = Runner(frame, request, stage.sandbox, make_context, emit, self._state).run()
+            ended = Runner(frame, request, stage.sandbox, make_context, emit, self._state).run()
         if os.getpid() != self._pid:
             os._exit(0)
+        outcome = ended.outcome
         self._passed_bytes = outcome.receipt.input_bytes + outcome.receipt.output_bytes
         outcome.receipt.worker_executions = self._count
         outcome.receipt.worker_retired = self._state.leftovers()
@@ -257,8 +262,8 @@ class Worker:
         self._output.divert()
         if not self._rehearses:
             is_alone = not outcome.receipt.worker_retired and not processes.has_children()
-            beside = frames_pb2.WorkerReply(alone=is_alone)
-            self._channel.send_in(frames_pb2.WorkerReply.OUTCOME_FIELD_NUMBER, outcome, beside)
+            beside = frames_pb2.WorkerReply(alone=is_alone, literals_follow=ended.literals is not None)
+            self._channel.send_in(frames_pb2.WorkerReply.OUTCOME_FIELD_NUMBER, outcome, beside, ended.literals)
 
     def _describe(self, request: task_executor_pb2.DescribeTaskRequest) -> None:
         try:

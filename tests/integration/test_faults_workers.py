@@ -114,6 +114,13 @@ def _forged(**outcome: Any) -> str:
     return _reply(outcome=execution_pb2.Outcome(**outcome))
 
 
+def _followed(by: bytes, **reply: Any) -> str:
+    return _reply(literals_follow=True, **reply) + encode_frame(by).hex()
+
+
+_SUCCESS: Any = {"state": State.EXECUTION_STATE_SUCCEEDED, "outputs": {}}
+
+
 def _reply(**reply: Any) -> str:
     return encode_frame(frames_pb2.WorkerReply(**reply).SerializeToString()).hex()
 
@@ -140,6 +147,14 @@ def _reply(**reply: Any) -> str:
             _forged(state=State.EXECUTION_STATE_FAILED, error={"cause": execution_pb2.ERROR_CAUSE_PREEMPTED}),
             id="a failure that is the service's to say",
         ),
+        pytest.param(_followed(b"\x0a\x05", outcome=_SUCCESS), id="literals that are cut off"),
+        pytest.param(_followed(b"\xff" * 99, outcome=_SUCCESS), id="literals that are none"),
+        pytest.param(_followed(b"", outcome={**_SUCCESS, "state": 99}), id="literals of an outcome that is none"),
+        pytest.param(
+            _followed(b"", outcome={"state": State.EXECUTION_STATE_FAILED, "error": {}}), id="literals of an error"
+        ),
+        pytest.param(_followed(b"", event={"deck": {}}), id="literals of an event"),
+        pytest.param(_reply(literals_follow=True, outcome=_SUCCESS) + "7fffffff", id="literals over the limit"),
     ],
 )
 def test_a_worker_that_sends_junk_is_killed(invaded: Service, data: str) -> None:

@@ -142,6 +142,80 @@ def test_tens_of_megabytes_in_and_out() -> None:
         assert running.stop().problems == []
 
 
+@pytest.fixture(scope="module")
+def roomy() -> Iterator[tuple[Service, Calls]]:
+    """A service for large messages, whose one worker outlives all of it, and which keeps no descriptor over it."""
+    with Service(TASKS, workers=1, options=("--max-message-bytes", "256MiB")) as running:
+        with open_calls(running) as calls:
+            assert calls.run("large.same", text="short") == "short"
+            processes = [running.pid, idle_worker(calls).pid]
+            before = list(map(_descriptors, processes))
+            yield running, calls
+            assert idle_worker(calls).pid == processes[1]
+            assert list(map(_descriptors, processes)) == before
+        assert "worker sent junk" not in running.log
+        assert running.stop().problems == []
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _same(text: str, execution_id: str = "") -> task_executor_pb2.ExecuteTaskRequest:
+    made = task_executor_pb2.ExecuteTaskRequest(
+        execution_id=execution_id, task=task_executor_pb2.TaskReference(name="large.same")
+    )
+    made.literals.literals["text"].scalar.primitive.string_value = text
+    return made
+
+
+# Around the size from which on literals go beside their messages, and far over it.
+@pytest.mark.parametrize("length", [1, 60_000, (64 << 10) - 1, 64 << 10, 1_000_000, 10_000_000, 100_000_000])
+def test_what_goes_in_comes_out(roomy: tuple[Service, Calls], length: int) -> None:
+    _, calls = roomy
+    made = _same("x" * length)
+    outcome = calls.outcome(made)
+    assert outcome.outputs.literals.literals["o0"] == made.literals.literals["text"]
+    assert outcome.receipt.input_bytes == made.literals.ByteSize()
+    assert outcome.receipt.output_bytes == outcome.outputs.literals.ByteSize()
+
+
+@pytest.mark.parametrize("length", [1_000_000, 10_000_000])
+def test_large_outputs_are_the_same_in_every_call(roomy: tuple[Service, Calls], length: int) -> None:
+    _, calls = roomy
+    made = _same("x" * length, f"same-{length}")
+    told = calls.outcome(made)
+    watched = list(
+        calls.executor.WatchExecution(
+            task_executor_pb2.WatchExecutionRequest(execution_id=made.execution_id, from_sequence=1), timeout=60
+        )
+    )
+    assert watched[-1].events[-1].outcome == told
+    wanted = task_executor_pb2.GetExecutionRequest(execution_id=made.execution_id)
+    assert calls.executor.GetExecution(wanted, timeout=60).execution.outcome == told
+    # The same id and request attaches; one with other inputs is refused.
+    assert calls.outcome(made) == told
+    with pytest.raises(grpc.RpcError) as caught:
+        calls.outcome(_same("y" * length, made.execution_id))
+    assert caught.value.code() == grpc.StatusCode.ALREADY_EXISTS
+    several = task_executor_pb2.ExecuteTasksRequest(executions=[made, _same("short")])
+    answers = [one for response in calls.executor.ExecuteTasks(iter([several]), timeout=60) for one in response.answers]
+    outcomes = {one.request_number: one.events[-1].outcome for one in answers}
+    assert outcomes[1] == told
+    assert outcomes[2].outputs.literals.literals["o0"].scalar.primitive.string_value == "short"
+
+
+def test_large_outputs_that_are_left_to_their_uri(roomy: tuple[Service, Calls], tmp_path: Path) -> None:
+    _, calls = roomy
+    made = _same("x" * 1_000_000)
+    made.settings.output_prefix = str(tmp_path)
+    assert calls.outcome(made).outputs.HasField("literals")
+    made.events.inline_limit_bytes = 500_000
+    outcome = calls.outcome(made)
+    assert outcome.outputs == execution_pb2.Outputs(uri=f"{tmp_path}/outputs.pb")
+    assert outcome.receipt.output_bytes == (tmp_path / "outputs.pb").stat().st_size
+
+
 def test_memory_of_large_values_is_given_back() -> None:
     made = task_executor_pb2.ExecuteTaskRequest(task=task_executor_pb2.TaskReference(name="large.same"))
     made.literals.literals["text"].scalar.primitive.string_value = "x" * (100 * MIB)

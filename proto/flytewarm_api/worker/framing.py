@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 HEADER = struct.Struct(">I")
 # The largest frame that either end accepts, in bytes. A longer length means a corrupt stream, not a large message.
 MAX_FRAME_BYTES = 2**31 - 1
 
-# From so many bytes on, joining what is sent takes longer than sending it in parts.
-_LARGE = 64 << 10
-# A wire type of protobuf.
-_LENGTH_DELIMITED = 2
+# From so many bytes on, what is sent goes apart from what precedes it: to join them, or to have it in a message, takes
+# longer.
+LARGE_BYTES = 64 << 10
+
+
+Buffer = bytes | memoryview
 
 
 class FramingError(Exception):
@@ -31,20 +33,11 @@ def encode_header(length: int) -> bytes:
     return HEADER.pack(length)
 
 
-def parts_to_send(header: bytes, payload: bytes) -> list[bytes]:
-    """Returns what to write, one after the other: both at once, or a large payload apart, which is not copied then."""
-    return [header + payload] if len(payload) < _LARGE else [header, payload]
-
-
-def encode_field_header(field: int, length: int) -> bytes:
-    """Returns what precedes a message of `length` bytes in the message that has it as field number `field`, up to 15:
-    the key and the length, as protobuf's wire format has them."""
-    header = bytearray([field << 3 | _LENGTH_DELIMITED])
-    while length > 0x7F:
-        header.append(length & 0x7F | 0x80)
-        length >>= 7
-    header.append(length)
-    return bytes(header)
+def parts_to_send(parts: Sequence[Buffer]) -> list[Buffer]:
+    """Returns what to write, one after the other: all at once, or as it is where that is large, which is not copied."""
+    if sum(map(len, parts)) < LARGE_BYTES:
+        return [b"".join(parts)]
+    return list(parts)
 
 
 def frame_length(header: bytes, limit: int = MAX_FRAME_BYTES) -> int:
@@ -61,16 +54,36 @@ class FrameDecoder:
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
         """`limit`: the longest payload that is waited for, in bytes; a longer one is an error, not a message."""
         self._limit = limit
-        self._buffer = bytearray()
+        # What has come of a payload that is not complete, in pieces, as a large one comes in many; and its length, None
+        # until that has come.
+        self._pieces: list[bytes] = []
+        self._received = 0
+        self._length: int | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Adds `data` and yields each payload that is now complete. Raises FramingError."""
-        self._buffer += data
-        while len(self._buffer) >= HEADER.size:
-            end = HEADER.size + frame_length(bytes(self._buffer[: HEADER.size]), self._limit)
-            if len(self._buffer) < end:
+        self._pieces.append(data)
+        self._received += len(data)
+        while True:
+            if self._length is None:
+                if self._received < HEADER.size:
+                    return
+                begun = b"".join(self._pieces)
+                self._length = frame_length(begun[: HEADER.size], self._limit)
+                self._begin(begun[HEADER.size :])
+            if self._received < self._length:
                 return
-            with memoryview(self._buffer) as view:
-                payload = bytes(view[HEADER.size : end])
-            del self._buffer[:end]
-            yield payload
+            yield self._payload(self._length)
+
+    def _payload(self, length: int) -> bytes:
+        """Takes a complete payload. Only the last piece can have more than that."""
+        last = self._pieces.pop()
+        end = len(last) - (self._received - length)
+        self._pieces.append(last[:end])
+        payload = b"".join(self._pieces)
+        self._length = None
+        self._begin(last[end:])
+        return payload
+
+    def _begin(self, data: bytes) -> None:
+        self._pieces, self._received = [data], len(data)

@@ -28,6 +28,8 @@ class EventLog:
         self._released = 0
         self._closed = False
         self.bytes = 0
+        # The literal map of the outputs where it is large: the outcome's event is without it then.
+        self.literals: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._listeners: set[Callable[[], None]] = set()
 
@@ -36,9 +38,9 @@ class EventLog:
         """Whether the outcome is in it."""
         return self._closed
 
-    def append(self, event: execution_pb2.Event, size: int = 0) -> None:
+    def append(self, event: execution_pb2.Event, size: int = 0, literals: bytes | None = None) -> None:
         """Adds an event; gives it its sequence number, and the time now if it has none. `size`: its bytes, about, where
-        that is known: to find out takes as long as to serialize it."""
+        that is known: to find out takes as long as to serialize it. `literals`: see there."""
         if self._closed:
             return
         self._events.append(event)
@@ -49,6 +51,7 @@ class EventLog:
             event.time.seconds, event.time.nanos = divmod(time.time_ns(), 1_000_000_000)
         if event.HasField("outcome"):
             self._closed = True
+            self.literals = literals
             self._release()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._release)
@@ -87,6 +90,8 @@ class EventLog:
         size = 0
         for event in self._events[position : self._released]:
             size += event.ByteSize()
+            if self.literals is not None and event.HasField("outcome"):
+                size += len(self.literals)
             if batch and size > BATCH_BYTES:
                 break
             batch.append(event)

@@ -53,6 +53,8 @@ class Execution:
         self.ending: Ending | None = None
         # Of the outcome that its worker has sent; 0 without one.
         self.outcome_bytes = 0
+        # The literal map of that outcome's outputs where it is large, which is not in it then.
+        self.literals: bytes | None = None
         # How many RPCs stream it; the last one's disconnect may cancel it.
         self.watchers = 0
         # When it was accepted, taken by a worker and ended, in nanoseconds since the epoch; 0 when it was not yet.
@@ -125,16 +127,17 @@ class Execution:
         receipt.queue_ns = self._queue_ns or time.monotonic_ns() - self._accepted_ns
         receipt.worker = worker
         receipt.environment = self.environment
-        self.log.append(execution_pb2.Event(outcome=outcome), self.outcome_bytes)
+        literals, self.literals = self.literals, None
+        if not outcome.HasField("outputs"):
+            literals = None
+        self.log.append(execution_pb2.Event(outcome=outcome), self.outcome_bytes, literals)
         self._forget_inputs()
 
     def _forget_inputs(self) -> None:
         """Ended executions are remembered; their inputs, which may be large, need not be."""
-        message = self.request.message
-        if message.execution_id:
+        if self.request.message.execution_id:
             self._inputs_digest = self.request.inputs_digest()
-        if (source := message.WhichOneof("inputs")) is not None:
-            message.ClearField(source)
+        self.request = self.request.without_inputs()
 
     def _append_text(self, stream: execution_pb2.LogStream, text: str) -> None:
         if kept := self._budget.admit(text):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flyteidl.core import literals_pb2
 from google.protobuf.message import DecodeError, Message
 
+from flytewarm_api.wire import encode_field_header
+from flytewarm_api.worker.framing import Buffer
 from flytewarm_server.messages import task_executor_pb2
+
+_LITERALS = task_executor_pb2.ExecuteTaskRequest.LITERALS_FIELD_NUMBER
 
 # Messages whose fields are told one by one when they differ.
 _IN_PARTS = ("settings", "environment", "policy", "events")
@@ -45,6 +49,8 @@ class ValidRequest:
     own_process: bool = False
     # What the command of a template names: it stays the target, as the task may want to read it.
     template_task: task_executor_pb2.TaskReference | None = None
+    # The literal map where it is large: `message` has an empty one then.
+    literals: memoryview | None = None
 
     @property
     def task(self) -> task_executor_pb2.TaskReference:
@@ -57,12 +63,28 @@ class ValidRequest:
         policy = self.message.policy
         return policy.timeout.ToNanoseconds() / 1e9 if policy.HasField("timeout") else None
 
+    def parts(self) -> list[Buffer]:
+        """`message` with its literals, serialized, in parts: a large map is not copied."""
+        data = self.message.SerializeToString()
+        if self.literals is None:
+            return [data]
+        # An empty map and this one make one: parsers merge them.
+        return [data, encode_field_header(_LITERALS, len(self.literals)), self.literals]
+
+    def without_inputs(self) -> ValidRequest:
+        """The same without its inputs, in `message` as well."""
+        if (source := self.message.WhichOneof("inputs")) is not None:
+            self.message.ClearField(source)
+        return self if self.literals is None else replace(self, literals=None)
+
     def inputs_digest(self) -> bytes:
         """Equal for equal inputs: they are forgotten when the execution has ended."""
         kind = self.message.WhichOneof("inputs")
         value = getattr(self.message, kind) if kind else ""
-        data = value.encode() if isinstance(value, str) else _in_order(value.SerializeToString())
-        return hashlib.sha256(f"{kind}:".encode() + data).digest()
+        data = value.encode() if isinstance(value, str) else _in_order(self.literals or value.SerializeToString())
+        digest = hashlib.sha256(f"{kind}:".encode())
+        digest.update(data)
+        return digest.digest()
 
     def differences(self, other: ValidRequest, inputs: bytes) -> list[str]:
         """The fields in which another request is not the same, for idempotency. `inputs`: the digest of this one's.
@@ -78,12 +100,12 @@ class ValidRequest:
         return found
 
 
-def _in_order(literal_map: bytes) -> bytes:
+def _in_order(literal_map: Buffer) -> Buffer:
     """Equal for equal maps, which are serialized in any order; of a large one only for the same bytes."""
     if len(literal_map) > _LARGEST_ORDERED:
         return literal_map
     try:
-        parsed: Message = literals_pb2.LiteralMap.FromString(literal_map)
+        parsed: Message = literals_pb2.LiteralMap.FromString(bytes(literal_map))
     except (DecodeError, ValueError):
         # The latter where protobuf is Python's own: text that is not UTF-8.
         return literal_map

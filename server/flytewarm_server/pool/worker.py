@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -15,8 +15,9 @@ from typing import Protocol
 import structlog
 from google.protobuf.message import DecodeError
 
+from flytewarm_api.wire import is_whole
 from flytewarm_api.worker import proc
-from flytewarm_api.worker.framing import FrameDecoder, FramingError, encode_frame, encode_header, parts_to_send
+from flytewarm_api.worker.framing import Buffer, FrameDecoder, FramingError, encode_frame, encode_header, parts_to_send
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.lifecycle import Lifecycle
 from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
@@ -115,6 +116,8 @@ class Worker(asyncio.Protocol):
         self._decoder = FrameDecoder(limits.event + _FRAME_MARGIN)
         self._transport: asyncio.WriteTransport | None = None
         self._description: Description | None = None
+        # An outcome whose outputs are to follow, and its size.
+        self._begun: tuple[frames_pb2.WorkerReply, int] | None = None
         self._pipes = PipeReaders()
         self._written_early: list[tuple[execution_pb2.LogStream, bytes]] = []
 
@@ -200,9 +203,10 @@ class Worker(asyncio.Protocol):
                     max_error_bytes=self._limits.error,
                     max_deck_bytes=self._limits.deck,
                     template_task=request.template_task,
+                    literals_bytes=len(request.literals) if request.literals is not None else 0,
                 )
             ),
-            request.message.SerializeToString(),
+            request.parts(),
         )
 
     def describe(self, request: task_executor_pb2.DescribeTaskRequest, description: Description, level: int) -> None:
@@ -264,7 +268,7 @@ class Worker(asyncio.Protocol):
             return
         try:
             for payload in self._decoder.feed(data):
-                self._dispatch(frames_pb2.WorkerReply.FromString(payload), len(payload))
+                self._take(payload)
         except (FramingError, DecodeError, _JunkError) as error:
             # The task, or a process that it forked, wrote to our socket: nothing from it can be trusted any more.
             self._fault = str(error)
@@ -281,6 +285,20 @@ class Worker(asyncio.Protocol):
         """Whether it has anything left to tell."""
         return not (self.execution is None and self.next is None and self._description is None)
 
+    def _take(self, payload: bytes) -> None:
+        if self._begun is not None:
+            (reply, size), self._begun = self._begun, None
+            _check_literals(payload)
+            self._outcome(reply, size + len(payload), payload)
+            return
+        reply = frames_pb2.WorkerReply.FromString(payload)
+        if reply.literals_follow:
+            if self.execution is None or reply.outcome.WhichOneof("result") != "outputs":
+                raise _JunkError("literals, without an outcome that has outputs")
+            self._begun = reply, len(payload)
+            return
+        self._dispatch(reply, len(payload))
+
     def _dispatch(self, reply: frames_pb2.WorkerReply, size: int) -> None:
         kind = reply.WhichOneof("reply")
         if kind == "event":
@@ -289,13 +307,8 @@ class Worker(asyncio.Protocol):
             if self.execution is not None:
                 self.drain_output()
                 self.execution.event(reply.event)
-        elif kind == "outcome" and self.execution is not None:
-            _check_outcome(reply.outcome)
-            # The worker flushed before it answered: what the task wrote is in the pipes now.
-            self.drain_output()
-            execution, self.execution = self.execution, None
-            execution.outcome_bytes = size
-            self._owner.worker_outcome(self, execution, reply.outcome, alone=reply.alone)
+        elif kind == "outcome":
+            self._outcome(reply, size)
         elif kind == "ready":
             if self.execution is not None:
                 raise _JunkError("ready, without an outcome")
@@ -311,6 +324,16 @@ class Worker(asyncio.Protocol):
         else:
             raise _JunkError(f"{kind or 'an empty reply'}, which nobody asked for")
 
+    def _outcome(self, reply: frames_pb2.WorkerReply, size: int, literals: bytes | None = None) -> None:
+        _check_outcome(reply.outcome)
+        # The worker flushed before it answered: what the task wrote is in the pipes now.
+        self.drain_output()
+        execution, self.execution = self.execution, None
+        if execution is None:
+            raise _JunkError("an outcome, which nobody asked for")
+        execution.outcome_bytes, execution.literals = size, literals
+        self._owner.worker_outcome(self, execution, reply.outcome, alone=reply.alone)
+
     def _ready(self, ready: frames_pb2.WorkerReady) -> None:
         if self.next is None:
             self.drain_output()
@@ -323,15 +346,14 @@ class Worker(asyncio.Protocol):
             self.idle_since = asyncio.get_running_loop().time()
         self._owner.worker_ready(self, ready)
 
-    def _send(self, request: frames_pb2.WorkerRequest, attached: bytes | None = None) -> None:
+    def _send(self, request: frames_pb2.WorkerRequest, attached: Sequence[Buffer] = ()) -> None:
         """Sends a request, and with it, in a frame of its own, what may be large."""
         if self._transport is None:
             return
         frame = encode_frame(request.SerializeToString())
-        if attached is None:
-            self._transport.write(frame)
-            return
-        for part in parts_to_send(frame + encode_header(len(attached)), attached):
+        if attached:
+            frame += encode_header(sum(map(len, attached)))
+        for part in parts_to_send([frame, *attached]):
             # A view: what does not fit in the socket's buffer is not copied twice.
             self._transport.write(memoryview(part))
 
@@ -357,6 +379,12 @@ def _check_event(event: execution_pb2.Event) -> None:
     kind = event.WhichOneof("kind")
     if kind not in _EVENTS:
         raise _JunkError(f"an event with {kind or 'nothing'}")
+
+
+def _check_literals(literals: bytes) -> None:
+    """They are put into messages that others get as well. Raises DecodeError."""
+    if not is_whole(literals):
+        execution_pb2.Outputs().literals.MergeFromString(literals)
 
 
 def _check_outcome(outcome: execution_pb2.Outcome) -> None:

@@ -14,6 +14,7 @@ from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.messages import status_pb2, task_executor_pb2
 from flytewarm_server.rpc.handlers import internal
+from flytewarm_server.rpc.large_outputs import fill_in
 from flytewarm_server.rpc.status import CallError
 
 _Validate = Callable[[task_executor_pb2.ExecuteTaskRequest], Awaitable[ValidRequest]]
@@ -235,6 +236,8 @@ class _Item:
         log = self.execution.log
         events = log.batch(self._position)
         answer.events.extend(without_logs(events) if self._omits_logs else events)
+        if events and events[-1].HasField("outcome"):
+            fill_in(log.literals, answer.events[-1].outcome)
         self._position += len(events)
         if not self._named and answer.events:
             self._named = True

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.registry import Registry
 from flytewarm_server.messages import execution_pb2, task_executor_pb2, timestamp_pb2
+from flytewarm_server.rpc.large_outputs import fill_in
 from flytewarm_server.rpc.status import Violation, cut, invalid
 
 _PAGE_SIZE, _LARGEST_PAGE = 100, 1000
@@ -15,8 +16,15 @@ _PAGE_SIZE, _LARGEST_PAGE = 100, 1000
 _LONGEST_NAME, _LONGEST_ERROR = 512, 1 << 10
 
 
-def summary(execution: Execution) -> task_executor_pb2.Execution:
+def whole(execution: Execution) -> task_executor_pb2.Execution:
     """What is known of it, with its whole outcome."""
+    told = _summary(execution)
+    fill_in(execution.log.literals, told.outcome)
+    return told
+
+
+def _summary(execution: Execution) -> task_executor_pb2.Execution:
+    """Without outputs that are kept apart."""
     return task_executor_pb2.Execution(
         execution_id=execution.id,
         state=execution.state.value,
@@ -73,7 +81,7 @@ def _wanted(executions: Iterable[Execution], request: task_executor_pb2.ListExec
 
 
 def _in_short(execution: Execution) -> task_executor_pb2.Execution:
-    told = summary(execution)
+    told = _summary(execution)
     if (result := told.outcome.WhichOneof("result")) in ("outputs", "futures"):
         told.outcome.ClearField(result)
     elif result == "error":

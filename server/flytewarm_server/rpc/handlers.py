@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import structlog
@@ -19,14 +19,17 @@ from flytewarm_server.rpc.refusals import Refusals
 from flytewarm_server.rpc.status import CallError, Violation, invalid, unimplemented
 
 _log = structlog.get_logger(__name__)
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+# The attribute of a method that has its decoder.
+_DECODER = "decode_request"
 _Context = Any  # grpc.aio.ServicerContext
 _MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _ServiceHandler: TypeAlias = "grpc.GenericRpcHandler[Any, Any]"
-_Unary = Callable[[Any, _Context], Awaitable[Message]]
+_Unary = Callable[[Any, _Context], Awaitable[Message | bytes]]
 _End = Callable[[_Context, CallError], Awaitable[None]]
-_Stream = Callable[[Any, _Context], AsyncGenerator[Message, None]]
+_Stream = Callable[[Any, _Context], AsyncGenerator[Message | bytes, None]]
 _Send = Callable[[Message], Awaitable[None]]
-_Last = Callable[[Any, _Context, _Send], Awaitable[Message]]
+_Last = Callable[[Any, _Context, _Send], Awaitable[Message | bytes]]
 
 
 def service_handler(
@@ -36,7 +39,8 @@ def service_handler(
 
     `messages` is the generated module with the service's messages. A method that answers one request with a stream is
     an asynchronous generator, or a coroutine with one more parameter, a function that sends a response: what it returns
-    is the last one, and goes out in one piece with the status, which saves both sides a wake-up. A method raises
+    is the last one, and goes out in one piece with the status, which saves both sides a wake-up. A response may also be
+    bytes, and a method may have a decoder of its own (decoded_by). A method raises
     CallError for a status, of which `refusals` take note, and of each call `calls` do.
     """
     handlers = {method.name: _method_handler(method, messages, servicer, refusals, calls) for method in service.methods}
@@ -47,7 +51,8 @@ def _method_handler(
     method: MethodDescriptor, messages: ModuleType, servicer: object, refusals: Refusals, calls: OpenCalls
 ) -> _MethodHandler:
     behaviour = getattr(servicer, method.name, None) or _missing(method)
-    decode = _decoder(getattr(messages, method.input_type.name))
+    message_class = getattr(messages, method.input_type.name)
+    decode = _decoder(message_class, getattr(behaviour, _DECODER, message_class.FromString))
     end = partial(_abort, refusals, method.name)
     if method.client_streaming:
         return grpc.stream_stream_rpc_method_handler(_guard_stream(behaviour, end, calls), decode, encode)
@@ -70,26 +75,36 @@ def _missing(method: MethodDescriptor) -> Any:
     return stream if method.server_streaming else unary
 
 
-def _decoder(message_class: type[Message]) -> Callable[[bytes], Message | CallError]:
+def decoded_by(decode: Callable[[bytes], Any]) -> Callable[[_Method], _Method]:
+    """Has a method's requests decoded by `decode`, which raises DecodeError, and not as their message alone."""
+
+    def decorate(method: _Method) -> _Method:
+        setattr(method, _DECODER, decode)
+        return method
+
+    return decorate
+
+
+def _decoder(message_class: type[Message], decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """gRPC answers INTERNAL when a decoder raises; so the fault is handed on as a value."""
 
-    def decode(data: bytes) -> Message | CallError:
+    def decode_or_tell(data: bytes) -> Any:
         try:
-            return message_class.FromString(data)
+            return decode(data)
         except DecodeError as error:
             name = message_class.DESCRIPTOR.full_name
             return invalid([Violation("request", f"{len(data)} bytes are not a {name}: {error}")])
 
-    return decode
+    return decode_or_tell
 
 
-def encode(message: Message) -> bytes:
-    """The bytes of a response."""
-    return message.SerializeToString()
+def encode(response: Message | bytes) -> bytes:
+    """The bytes of a response, which may be encoded already."""
+    return response if isinstance(response, bytes) else response.SerializeToString()
 
 
 def _guard_unary(behaviour: _Unary, end: _End, calls: OpenCalls) -> _Unary:
-    async def guarded(request: Any, context: _Context) -> Message:
+    async def guarded(request: Any, context: _Context) -> Message | bytes:
         with calls.call():
             try:
                 return await behaviour(_decoded(request), context)
@@ -103,7 +118,7 @@ def _guard_unary(behaviour: _Unary, end: _End, calls: OpenCalls) -> _Unary:
 
 
 def _with_send(behaviour: _Last) -> _Unary:
-    async def last(request: Any, context: _Context) -> Message:
+    async def last(request: Any, context: _Context) -> Message | bytes:
         async def send(response: Message) -> None:
             # In a call with one response gRPC encodes that one alone.
             await context.write(encode(response))

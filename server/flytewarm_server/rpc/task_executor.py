@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,10 @@ from flytewarm_server.pool.pool import Pool
 from flytewarm_server.rpc import executions, status
 from flytewarm_server.rpc.environments import environment_faults, wanted_environment
 from flytewarm_server.rpc.execute_tasks import ExecutionStream, StreamLimits
+from flytewarm_server.rpc.handlers import decoded_by
+from flytewarm_server.rpc.large_outputs import encoded_with
 from flytewarm_server.rpc.permissions import check_describe, check_execute
+from flytewarm_server.rpc.received import Received, decode
 from flytewarm_server.rpc.refusals import Refusals
 from flytewarm_server.rpc.status import Violation
 from flytewarm_server.rpc.validation import validate_execute, validate_task_reference
@@ -61,21 +65,27 @@ class TaskExecutor:
         self._pool = pool
         self._registry = registry
 
+    @decoded_by(decode)
     async def ExecuteTask(  # noqa: N802  # the RPC's name
         self,
-        request: task_executor_pb2.ExecuteTaskRequest,
+        received: Received,
         context: Any,
         send: Callable[[task_executor_pb2.ExecuteTaskResponse], Awaitable[None]],
-    ) -> task_executor_pb2.ExecuteTaskResponse:
+    ) -> task_executor_pb2.ExecuteTaskResponse | bytes:
         """Runs a task, or attaches to its execution, and streams its events."""
-        execution = self._accept(await self._validated(request), self._parent(context))
+        request = received.message
+        valid = await self._validated(request)
+        if received.literals is not None:
+            valid = dataclasses.replace(valid, literals=received.literals)
+        execution = self._accept(valid, self._parent(context))
         first_id = execution.id
         with self._watching(execution):
             async for events in execution.log.batches():
                 told = without_logs(events) if request.events.omit_logs else events
                 response = task_executor_pb2.ExecuteTaskResponse(execution_id=first_id, events=told)
                 if events[-1].HasField("outcome"):
-                    return response
+                    literals = execution.log.literals
+                    return response if literals is None else encoded_with(literals, response)
                 if told:
                     await send(response)
                     first_id = ""
@@ -99,7 +109,7 @@ class TaskExecutor:
 
     async def WatchExecution(  # noqa: N802  # the RPC's name
         self, request: task_executor_pb2.WatchExecutionRequest, _context: Any
-    ) -> AsyncIterator[task_executor_pb2.WatchExecutionResponse]:
+    ) -> AsyncIterator[task_executor_pb2.WatchExecutionResponse | bytes]:
         """Streams an execution's events from one on."""
         execution = self._known(request.execution_id)
         if execution.ended and request.from_sequence > execution.log.last_sequence:
@@ -107,13 +117,15 @@ class TaskExecutor:
             raise status.out_of_range(f"execution {execution.id!r} has ended with event {last}")
         with self._watching(execution):
             async for events in execution.log.batches(request.from_sequence):
-                yield task_executor_pb2.WatchExecutionResponse(events=events)
+                response = task_executor_pb2.WatchExecutionResponse(events=events)
+                literals = execution.log.literals if events[-1].HasField("outcome") else None
+                yield response if literals is None else encoded_with(literals, response)
 
     async def GetExecution(  # noqa: N802  # the RPC's name
         self, request: task_executor_pb2.GetExecutionRequest, _context: Any
     ) -> task_executor_pb2.GetExecutionResponse:
         """Tells the state of one execution."""
-        return task_executor_pb2.GetExecutionResponse(execution=executions.summary(self._known(request.execution_id)))
+        return task_executor_pb2.GetExecutionResponse(execution=executions.whole(self._known(request.execution_id)))
 
     async def ListExecutions(  # noqa: N802  # the RPC's name
         self, request: task_executor_pb2.ListExecutionsRequest, _context: Any

@@ -13,11 +13,9 @@ from flytewarm_api.worker.framing import (
     MAX_FRAME_BYTES,
     FrameDecoder,
     FramingError,
-    encode_field_header,
     encode_frame,
     frame_length,
 )
-from flytewarm_server.messages import execution_pb2, frames_pb2
 
 
 @given(payloads=st.lists(st.binary(max_size=40)), data=st.data())
@@ -55,12 +53,3 @@ def test_the_header_is_the_length_in_four_bytes() -> None:
     assert encode_frame(b"") == b"\0\0\0\0"
     assert encode_frame(b"x" * 258)[:4] == b"\0\0\1\2"
     assert frame_length(HEADER.pack(MAX_FRAME_BYTES)) == MAX_FRAME_BYTES
-
-
-@pytest.mark.parametrize("length", [0, 1, 127, 128, 300, 1 << 14, 1 << 21])
-def test_a_message_can_be_put_in_another_without_a_copy(length: int) -> None:
-    event = execution_pb2.Event(log=execution_pb2.Log(text="x" * length))
-    payload = event.SerializeToString()
-    field = frames_pb2.WorkerReply.EVENT_FIELD_NUMBER
-    reply = frames_pb2.WorkerReply.FromString(encode_field_header(field, len(payload)) + payload)
-    assert reply == frames_pb2.WorkerReply(event=event)

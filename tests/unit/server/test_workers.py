@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from stage import READY, Stage, StandInPool, make_execution
 
+from flytewarm_api.worker.framing import encode_frame
 from flytewarm_server.execution.admission import Admission
-from flytewarm_server.messages import task_executor_pb2
+from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.lane import Lane
 from flytewarm_server.pool.sizing import Bounds, Demand
 from flytewarm_server.pool.states import WorkerState
@@ -190,3 +191,44 @@ async def test_a_place_that_is_free_is_taken_by_a_worker_that_idles(
     await it.until(lambda: spare.execution is not None)
     assert spare.execution is not None
     assert spare.execution.id == "next"
+
+
+def _with_literals_to_follow() -> frames_pb2.WorkerReply:
+    outcome = execution_pb2.Outcome(
+        state=execution_pb2.EXECUTION_STATE_SUCCEEDED, outputs=execution_pb2.Outputs(json="{}")
+    )
+    return frames_pb2.WorkerReply(outcome=outcome, literals_follow=True)
+
+
+async def test_an_outcome_is_there_with_its_literals(
+    stage: Callable[..., Stage], lane: tuple[Lane, StandInPool, Admission]
+) -> None:
+    work, _, _ = lane
+    it = stage(Bounds(1, 1), lane=work)
+    await it.start_all()
+    execution = make_execution()
+    work.submit(execution)
+    (worker,) = it.workers
+    it.reply(worker.name, _with_literals_to_follow())
+    literals = b"\x0a\x02\x0a\0"
+    it.zygote.ends[worker.name].send(encode_frame(literals)[:-1])
+    await asyncio.sleep(0)
+    assert worker.execution is execution
+    it.zygote.ends[worker.name].send(literals[-1:])
+    await it.until(lambda: worker.execution is None)
+    assert execution.literals == literals
+    assert execution.outcome_bytes == _with_literals_to_follow().ByteSize() + len(literals)
+
+
+async def test_an_execution_whose_worker_dies_before_the_literals_is_lost(
+    stage: Callable[..., Stage], lane: tuple[Lane, StandInPool, Admission]
+) -> None:
+    work, pool, _ = lane
+    it = stage(Bounds(1, 1), lane=work)
+    await it.start_all()
+    work.submit(make_execution("cut off"))
+    (worker,) = it.workers
+    it.reply(worker.name, _with_literals_to_follow())
+    it.zygote.ends[worker.name].send(encode_frame(b"x" * 99)[:50])
+    it.zygote.end(worker.name)
+    await it.until(lambda: pool.lost == ["cut off"])

@@ -56,6 +56,15 @@ def test_a_message_is_sent_in_another(pair: tuple[Channel, socket.socket], lengt
     assert received == Reply(alone=True, outcome=outcome)
 
 
+def test_what_is_attached_follows_in_a_frame_of_its_own(pair: tuple[Channel, socket.socket]) -> None:
+    channel, theirs = pair
+    outcome, attached = execution_pb2.Outcome(outputs=execution_pb2.Outputs(json="{}")), os.urandom(100_000)
+    channel.send_in(Reply.OUTCOME_FIELD_NUMBER, outcome, Reply(literals_follow=True), attached)
+    frames = [theirs.recv(frame_length(theirs.recv(HEADER.size)), socket.MSG_WAITALL) for _ in range(2)]
+    assert Reply.FromString(frames[0]) == Reply(outcome=outcome, literals_follow=True)
+    assert frames[1] == attached
+
+
 def test_descriptors_come_with_their_message(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     pipes = [os.pipe() for _ in range(3)]

@@ -133,7 +133,7 @@ class WorkerRequest(_message.Message):
     def __init__(self, execute: _Optional[_Union[Execute, _Mapping]] = ..., describe: _Optional[_Union[_task_executor_pb2.DescribeTaskRequest, _Mapping]] = ...) -> None: ...
 
 class Execute(_message.Message):
-    __slots__ = ("execution_id", "command", "dry_run", "max_event_bytes", "max_error_bytes", "max_deck_bytes", "template_task")
+    __slots__ = ("execution_id", "command", "dry_run", "max_event_bytes", "max_error_bytes", "max_deck_bytes", "template_task", "literals_bytes")
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +141,7 @@ class Execute(_message.Message):
     MAX_ERROR_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_DECK_BYTES_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_TASK_FIELD_NUMBER: _ClassVar[int]
+    LITERALS_BYTES_FIELD_NUMBER: _ClassVar[int]
     execution_id: str
     command: _containers.RepeatedScalarFieldContainer[str]
     dry_run: bool
@@ -148,10 +149,11 @@ class Execute(_message.Message):
     max_error_bytes: int
     max_deck_bytes: int
     template_task: _task_executor_pb2.TaskReference
-    def __init__(self, execution_id: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., dry_run: bool = ..., max_event_bytes: _Optional[int] = ..., max_error_bytes: _Optional[int] = ..., max_deck_bytes: _Optional[int] = ..., template_task: _Optional[_Union[_task_executor_pb2.TaskReference, _Mapping]] = ...) -> None: ...
+    literals_bytes: int
+    def __init__(self, execution_id: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., dry_run: bool = ..., max_event_bytes: _Optional[int] = ..., max_error_bytes: _Optional[int] = ..., max_deck_bytes: _Optional[int] = ..., template_task: _Optional[_Union[_task_executor_pb2.TaskReference, _Mapping]] = ..., literals_bytes: _Optional[int] = ...) -> None: ...
 
 class WorkerReply(_message.Message):
-    __slots__ = ("ready", "event", "outcome", "described", "describe_failed", "start_failed", "alone")
+    __slots__ = ("ready", "event", "outcome", "described", "describe_failed", "start_failed", "alone", "literals_follow")
     READY_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +161,7 @@ class WorkerReply(_message.Message):
     DESCRIBE_FAILED_FIELD_NUMBER: _ClassVar[int]
     START_FAILED_FIELD_NUMBER: _ClassVar[int]
     ALONE_FIELD_NUMBER: _ClassVar[int]
+    LITERALS_FOLLOW_FIELD_NUMBER: _ClassVar[int]
     ready: WorkerReady
     event: _execution_pb2.Event
     outcome: _execution_pb2.Outcome
@@ -166,7 +169,8 @@ class WorkerReply(_message.Message):
     describe_failed: str
     start_failed: str
     alone: bool
-    def __init__(self, ready: _Optional[_Union[WorkerReady, _Mapping]] = ..., event: _Optional[_Union[_execution_pb2.Event, _Mapping]] = ..., outcome: _Optional[_Union[_execution_pb2.Outcome, _Mapping]] = ..., described: _Optional[_Union[_task_executor_pb2.DescribeTaskResponse, _Mapping]] = ..., describe_failed: _Optional[str] = ..., start_failed: _Optional[str] = ..., alone: bool = ...) -> None: ...
+    literals_follow: bool
+    def __init__(self, ready: _Optional[_Union[WorkerReady, _Mapping]] = ..., event: _Optional[_Union[_execution_pb2.Event, _Mapping]] = ..., outcome: _Optional[_Union[_execution_pb2.Outcome, _Mapping]] = ..., described: _Optional[_Union[_task_executor_pb2.DescribeTaskResponse, _Mapping]] = ..., describe_failed: _Optional[str] = ..., start_failed: _Optional[str] = ..., alone: bool = ..., literals_follow: bool = ...) -> None: ...
 
 class WorkerReady(_message.Message):
     __slots__ = ("retire_reason", "pid", "replace_reason")
