@@ -63,7 +63,7 @@ def _serve(control: socket.socket, directory: str, profile: Path | None) -> NoRe
     if profile is not None:
         _profile_to(profile.absolute())
     outputs = [os.open(os.devnull, os.O_WRONLY) for _ in range(2)]
-    worker.main(frames_pb2.ForkWorker(directory=directory), control.detach(), *outputs)
+    worker.main(frames_pb2.ForkWorker(directory=directory, may_watch=True), control.detach(), *outputs)
 
 
 def _profile_to(file: Path) -> None:

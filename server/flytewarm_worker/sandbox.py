@@ -61,14 +61,15 @@ class Sandboxes:
     so is one that can be put back, under another path: a finalizer that comes late does not find there what it made.
     """
 
-    def __init__(self, parent: Path, app_dir: str) -> None:
-        """`parent` is the worker's own directory. Raises OSError when no directory can be made in it."""
+    def __init__(self, parent: Path, app_dir: str, *, may_watch: bool = False) -> None:
+        """`parent` is the worker's own directory; `may_watch`: whether the kernel may be asked to watch sandboxes. Raises
+        OSError when no directory can be made in it."""
         self._parent = parent
         self._app_dir = app_dir
         self._count = 0
         # flytekit gives it a random name; so do we, once.
         self._user = uuid.uuid4().hex
-        self._watches = Watches()
+        self._watches = Watches(may_watch=may_watch)
         # How often one that is not watched was put back, and is before one is.
         self._unwatched, self._patience = 0, _PATIENCE
         self._next = self._make()

@@ -28,11 +28,12 @@ _READ_BYTES = 1 << 16
 
 
 class Watches:
-    """Those of one process, on one tree after the other. Where the kernel grants none, nothing is ever quiet."""
+    """Those of one process, on one tree after the other. Where none are granted, nothing is ever quiet."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_watch: bool) -> None:
+        """`may_watch`: whether to ask the kernel."""
         self._ready = select.poll()
-        self._events, self._mounts = _new_queue(), _open_mounts()
+        self._events, self._mounts = (_new_queue(), _open_mounts()) if may_watch else (None, None)
         if self._events is not None and self._mounts is not None:
             self._ready.register(self._events, select.POLLIN)
             self._ready.register(self._mounts, select.POLLPRI)

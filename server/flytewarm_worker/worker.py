@@ -104,7 +104,7 @@ def main(
             _write_stacks_on_request(pathlib.Path(command.directory))
             nesting.serve_from(command.service)
             WORKER_HOOKS.start()
-            worker = Worker(pathlib.Path(command.directory), channel, output, command.max_growth_bytes)
+            worker = Worker(command, channel, output)
             worker.rehearse()
         worker.serve()
         code = 0
@@ -157,17 +157,15 @@ def _write_stacks_on_request(directory: pathlib.Path) -> None:
 class Worker:
     """Takes one request at a time: announce ready, wait, run, answer, restore."""
 
-    def __init__(
-        self, directory: pathlib.Path, channel: Channel, output: StandardStreams, max_growth_bytes: int
-    ) -> None:
+    def __init__(self, command: frames_pb2.ForkWorker, channel: Channel, output: StandardStreams) -> None:
         self._channel = channel
         self._output = output
         self._pid = os.getpid()
         self._count = 0
-        self._sandboxes = Sandboxes(directory, app_dir=os.getcwd())
-        self._state = ProcessState(str(directory))
+        self._sandboxes = Sandboxes(pathlib.Path(command.directory), os.getcwd(), may_watch=command.may_watch)
+        self._state = ProcessState(command.directory)
         self._stages = Stages(self._sandboxes, ConfigurationCache(), self._state)
-        self._max_growth_bytes = max_growth_bytes
+        self._max_growth_bytes = command.max_growth_bytes
         self._cancellation = Cancellation()
         self._rehearses = False
         # What the last execution had for inputs and outputs, and whether memory of such is still to be given back.

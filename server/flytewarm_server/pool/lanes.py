@@ -32,6 +32,7 @@ from flytewarm_server.pool.provision import file_name, install_packages, lay_out
 from flytewarm_server.pool.sizing import Bounds
 from flytewarm_server.pool.states import EnvironmentState, WorkerState
 from flytewarm_server.pool.worker import EventLimits
+from flytewarm_server.pool.watch_budget import watch_budget
 from flytewarm_server.pool.workers import WorkerTerms
 from flytewarm_server.telemetry.metrics import Metrics
 
@@ -66,6 +67,7 @@ class Lanes:
         self._temporary = runtime_dir / "tmp"
         self._on_broken = on_broken
         self._service = service
+        self._watches = watch_budget()
         self._store = DistributionStore(self._downloads, config.max_distribution_bytes, config.start_timeout)
         # In the order of their last use.
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
@@ -236,6 +238,7 @@ class Lanes:
             config.idle_ttl,
             config.start_method,
             self._service,
+            self._watches,
         )
 
         def changed(old: EnvironmentState | None, new: EnvironmentState) -> None:

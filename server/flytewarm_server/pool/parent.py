@@ -14,6 +14,7 @@ import structlog
 from flytewarm_api.worker import stacks, wake
 from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.states import WorkerState
+from flytewarm_server.pool.watch_budget import WatchBudget
 from flytewarm_server.pool.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -41,16 +42,23 @@ class Parent:
     """Of the workers of one environment."""
 
     def __init__(
-        self, zygote: Zygote, directory: Path, start_timeout: float, max_growth: int, service: Callable[[], str]
+        self,
+        zygote: Zygote,
+        directory: Path,
+        start_timeout: float,
+        max_growth: int,
+        service: Callable[[], str],
+        watches: WatchBudget,
     ) -> None:
         """`directory` gets a directory for each worker. `start_timeout`: what a worker gets to become ready, in
         seconds; `max_growth`: bytes by which its memory may grow before it asks to be replaced, 0 for no limit;
-        `service`: where tasks find this service (addresses.py)."""
+        `service`: where tasks find this service (addresses.py); `watches`: those of all workers of the service."""
         self._zygote = zygote
         self._directory = directory
         self._start_timeout = start_timeout
         self._max_growth = max_growth
         self._service = service
+        self._watches = watches
 
     async def fork(self, worker: Worker) -> None:
         """Has a worker forked, and gives it up when it does not come. Raises OSError."""
@@ -63,6 +71,7 @@ class Parent:
                 directory=str(directory),
                 max_growth_bytes=self._max_growth,
                 service=self._service(),
+                may_watch=self._watches.take(worker.exited),
             )
             self._zygote.command(frames_pb2.ZygoteCommand(fork_worker=command), ends)
         finally:

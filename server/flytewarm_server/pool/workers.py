@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from flytewarm_server.pool.parent import Parent, Zygote
 from flytewarm_server.pool.sizing import Bounds, Census, Demand
 from flytewarm_server.pool.states import WorkerState
 from flytewarm_server.pool.tally import Tally
+from flytewarm_server.pool.watch_budget import WatchBudget
 from flytewarm_server.pool.worker import EventLimits, Worker
 
 _log = structlog.get_logger(__name__)
@@ -40,8 +41,8 @@ _PAUSE = 0.1
 class WorkerTerms:
     """What an environment's workers are held to: their number, the time they get to become ready in seconds, the
     sizes of their events; what they are replaced for, each 0 for never: executions, bytes by which they have grown;
-    seconds after which those beyond the least number end when they idle; how they start (StartMethod); and where their
-    tasks find this service."""
+    seconds after which those beyond the least number end when they idle; how they start (StartMethod); where their
+    tasks find this service; and how many of all workers may have the kernel watch their sandboxes."""
 
     bounds: Bounds
     start_timeout: float
@@ -51,6 +52,7 @@ class WorkerTerms:
     idle_ttl: float = 0.0
     start_method: str = "auto"
     service: Callable[[], str] = str
+    watches: WatchBudget = field(default_factory=lambda: WatchBudget(0))
 
 
 class WorkersOwner(Protocol):
@@ -98,7 +100,7 @@ class Workers:
         self._directory = directory
         self._terms = terms
         self._on_change = on_change
-        self._parent = Parent(zygote, directory, terms.start_timeout, terms.max_growth, terms.service)
+        self._parent = Parent(zygote, directory, terms.start_timeout, terms.max_growth, terms.service, terms.watches)
         self._workers: dict[str, Worker] = {}
         # How many to keep: grows with the work up to the most, shrinks as they idle down to the least.
         self._size = terms.bounds.least

@@ -42,7 +42,7 @@ class _Worker:
         for name in ("worker", "app"):
             (directory / name).mkdir()
         os.chdir(directory / "app")
-        self.sandboxes = Sandboxes(directory / "worker", os.getcwd())
+        self.sandboxes = Sandboxes(directory / "worker", os.getcwd(), may_watch=True)
         self.state = ProcessState(str(directory / "worker"))
         self.stages = Stages(self.sandboxes, ConfigurationCache(), self.state)
 

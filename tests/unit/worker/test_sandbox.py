@@ -29,7 +29,7 @@ def _sandboxes(tmp_path: Path) -> Sandboxes:
     (tmp_path / "app" / "large.bin").write_bytes(bytes((1 << 20) + 1))
     (tmp_path / "app" / "package").mkdir()
     (tmp_path / "app" / "linked.txt").symlink_to(tmp_path / "app" / "data.txt")
-    return Sandboxes(tmp_path / "worker", str(tmp_path / "app"))
+    return Sandboxes(tmp_path / "worker", str(tmp_path / "app"), may_watch=True)
 
 
 def test_the_sandbox_surrounds_an_execution(in_fork: InFork, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def watches(directory: Path) -> Watches:
     """Of the directories and the file."""
-    watches = Watches()
+    watches = Watches(may_watch=True)
     watches.begin([str(directory), f"{directory}/in"], [f"{directory}/file"])
     return watches
 
@@ -108,7 +108,7 @@ def test_it_is_not_quiet_where_one_cannot_be_watched(directory: Path, watches: W
 def test_it_is_not_quiet_where_the_kernel_grants_nothing(in_fork: InFork, directory: Path) -> None:
     def check() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
-        watches = Watches()
+        watches = Watches(may_watch=True)
         watches.begin([str(directory)], [])
         assert not watches.is_quiet()
 
@@ -123,7 +123,7 @@ def test_what_is_mounted_over_a_directory_is_told(in_fork: InFork, directory: Pa
         if c.unshare(new_mounts if os.getuid() == 0 else new_user | new_mounts) != 0:
             return
         assert c.mount(None, b"/", None, private, None) == 0
-        watches = Watches()
+        watches = Watches(may_watch=True)
         watches.begin([str(directory), f"{directory}/in"], [])
         assert watches.is_quiet()
         assert c.mount(b"none", os.fsencode(directory / "in"), b"tmpfs", 0, None) == 0

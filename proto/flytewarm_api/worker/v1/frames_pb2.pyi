@@ -45,16 +45,18 @@ class ForkEnvironment(_message.Message):
     def __init__(self, app_dir: _Optional[str] = ..., preload_modules: _Optional[_Iterable[str]] = ..., import_dirs: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ..., exec_workers: bool = ...) -> None: ...
 
 class ForkWorker(_message.Message):
-    __slots__ = ("name", "directory", "max_growth_bytes", "service")
+    __slots__ = ("name", "directory", "max_growth_bytes", "service", "may_watch")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     MAX_GROWTH_BYTES_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
+    MAY_WATCH_FIELD_NUMBER: _ClassVar[int]
     name: str
     directory: str
     max_growth_bytes: int
     service: str
-    def __init__(self, name: _Optional[str] = ..., directory: _Optional[str] = ..., max_growth_bytes: _Optional[int] = ..., service: _Optional[str] = ...) -> None: ...
+    may_watch: bool
+    def __init__(self, name: _Optional[str] = ..., directory: _Optional[str] = ..., max_growth_bytes: _Optional[int] = ..., service: _Optional[str] = ..., may_watch: bool = ...) -> None: ...
 
 class StartWorker(_message.Message):
     __slots__ = ("worker", "environment")
