@@ -62,7 +62,7 @@ class Sandboxes:
     """
 
     def __init__(self, parent: Path, app_dir: str, *, may_watch: bool = False) -> None:
-        """`parent` is the worker's own directory; `may_watch`: whether the kernel may be asked to watch sandboxes. Raises
+        """`parent` is the worker's own directory; `may_watch`: whether to have the kernel watch sandboxes. Raises
         OSError when no directory can be made in it."""
         self._parent = parent
         self._app_dir = app_dir

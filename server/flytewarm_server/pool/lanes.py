@@ -31,8 +31,8 @@ from flytewarm_server.pool.lane import Lane, LaneOwner
 from flytewarm_server.pool.provision import file_name, install_packages, lay_out_code
 from flytewarm_server.pool.sizing import Bounds
 from flytewarm_server.pool.states import EnvironmentState, WorkerState
-from flytewarm_server.pool.worker import EventLimits
 from flytewarm_server.pool.watch_budget import watch_budget
+from flytewarm_server.pool.worker import EventLimits
 from flytewarm_server.pool.workers import WorkerTerms
 from flytewarm_server.telemetry.metrics import Metrics
 
