@@ -99,6 +99,11 @@ class Tree:
             and _identity(path) == self._root
         )
 
+    def watch_on(self, path: str) -> None:
+        """Ends the watch where restore() has found another directory in the place of one that was watched."""
+        if self._watches is not None:
+            self._watches.go_on(path + place for place, _, _ in self._directories)
+
     def restore(self, path: str, contents: Contents, started_ns: int) -> bool:
         """Deletes what it, being at `path` now, has beyond `contents`. False when something is missing or is not what
         it was.

@@ -177,15 +177,9 @@ def use_outside_contexts(directory: str, data: DataConfig) -> None:
     `directory` has a directory local_flytekit.
     """
     provider = context_manager.default_local_file_access_provider
-    provider._local_sandbox_dir = _local_files(directory)
+    provider._local_sandbox_dir = Path(f"{directory}/local_flytekit")
     provider._raw_output_prefix = f"{directory}/raw/"
     provider._data_config = data
-
-
-@functools.lru_cache(maxsize=1)
-def _local_files(directory: str) -> Path:
-    """Made once for executions that have the same directory, one after the other."""
-    return Path(f"{directory}/local_flytekit")
 
 
 def load_type_transformers() -> None:

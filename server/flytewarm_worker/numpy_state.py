@@ -22,7 +22,11 @@ class NumpyState:
         """`mtrand`: the module of the generator. Raises AttributeError where it is another one than is known here."""
         self._mtrand = mtrand
         self._generator = mtrand._rand
-        self._bits = bits = self._generator._bit_generator
+        bits = self._generator._bit_generator
+        # Who draws holds it, and not the interpreter's.
+        self._lock = bits.lock
+        # Kept, as the state below is its memory.
+        self._bits = bits
         # All words, then how many of them are used up.
         state = ctypes.c_uint32 * (_WORDS + 1)
         self._state = memoryview(state.from_address(bits.ctypes.state_address)).cast("B")
@@ -39,11 +43,12 @@ class NumpyState:
     def renew(self) -> bytes | None:
         """Gives it a state that nobody can foresee, and returns that; None when it is not just this state that somebody
         has changed: it has to be seeded then."""
-        if self._mtrand._rand is not self._generator or self._object() != self._made:
-            return None
         words = os.urandom(_STATE_BYTES)
-        self._state[:_STATE_BYTES] = words
-        self._state[_STATE_BYTES:] = _WORDS.to_bytes(4, sys.byteorder)
+        with self._lock:
+            if self._mtrand._rand is not self._generator or self._object() != self._made:
+                return None
+            self._state[:_STATE_BYTES] = words
+            self._state[_STATE_BYTES:] = _WORDS.to_bytes(4, sys.byteorder)
         return words
 
     def _object(self) -> bytes:

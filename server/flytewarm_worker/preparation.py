@@ -7,6 +7,7 @@ reads a file or a credential, or holds a secret, is left to the execution that a
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass
 
@@ -22,9 +23,11 @@ from flytewarm_worker.context import (
     task_environment,
     use_outside_contexts,
 )
-from flytewarm_worker.context_copies import copied
+from flytewarm_worker.context_copies import NotCopiedError, copied
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.sandbox import Sandbox, Sandboxes
+from flytewarm_worker.variables import raw_environment
+from flytewarm_worker.versions import version
 
 # Names, and what is used only when the execution has begun.
 _PLAIN = frozenset({"execution", "task", "workflow", "launch_plan", "output_prefix", "deck"})
@@ -37,8 +40,13 @@ class Stage:
     sandbox: Sandbox
     # None where it is still to be made.
     context: FlyteContext | None = None
-    # That from which it was made.
+    # That from which it was made, and the version of the environment variables then.
     outer: FlyteContext | None = None
+    variables: object = None
+
+    def holds(self) -> bool:
+        """Whether the process is still in it: threads that modules have started, and finalizers, may do anything."""
+        return self.outer is FlyteContextManager.current_context() and version(raw_environment()) == self.variables
 
 
 @dataclass(frozen=True)
@@ -47,17 +55,15 @@ class _Template:
 
     context: FlyteContext
     settings: settings_pb2.ExecutionSettings
-    sandbox: Sandbox
     configuration: Configuration
     outer: FlyteContext
     # How many there were: one more may have replaced what contexts are made with.
     modules: int
 
-    def holds(self, settings: settings_pb2.ExecutionSettings, sandbox: Sandbox, configuration: Configuration) -> bool:
+    def holds(self, settings: settings_pb2.ExecutionSettings, configuration: Configuration) -> bool:
         """Whether a context made of these now would be the same, and what copies share with it is as it was."""
         return (
             self.settings is settings
-            and self.sandbox is sandbox
             and self.configuration is configuration
             and self.outer is FlyteContextManager.current_context()
             and self.modules == len(sys.modules)
@@ -85,8 +91,8 @@ class Stages:
             return
         try:
             sandbox = self._sandboxes.enter(self._variables)
-            template = self._template_in(sandbox)
-            self._ready = Stage(sandbox, copied(template.context), template.outer)
+            context = self._context_in(sandbox)
+            self._ready = Stage(sandbox, context, FlyteContextManager.current_context(), version(raw_environment()))
         except Exception:  # noqa: BLE001  # the execution meets it again, and tells
             self._repeated = False
             self._state.withdraw()
@@ -96,7 +102,8 @@ class Stages:
         ready, self._ready = self._ready, None
         self._note(settings)
         if ready is not None:
-            if self._repeated and ready.outer is FlyteContextManager.current_context():
+            if self._repeated and ready.holds():
+                self._sandboxes.enter_again()
                 return ready
             self._state.withdraw()
         return Stage(self._sandboxes.enter(task_environment(settings)))
@@ -115,16 +122,18 @@ class Stages:
         flytekit_private.date_execution(stage.context.user_space_params, execution_date(settings))
         return stage.context
 
-    def _template_in(self, sandbox: Sandbox) -> _Template:
+    def _context_in(self, sandbox: Sandbox) -> FlyteContext:
         settings, configuration, template = self._last, self._configuration.current(), self._template
-        if template is None or not template.holds(settings, sandbox, configuration):
-            outer = FlyteContextManager.current_context()
-            context = execution_context(settings, sandbox, configuration)
-            template = _Template(context, settings, sandbox, configuration, outer, len(sys.modules))
-            self._template = template
-        else:
+        if template is not None and template.holds(settings, configuration):
             use_outside_contexts(sandbox, configuration)
-        return template
+            return copied(template.context, sandbox)
+        outer = FlyteContextManager.current_context()
+        context = execution_context(settings, sandbox, configuration)
+        with contextlib.suppress(NotCopiedError):
+            # Of what cannot be copied each is made.
+            kept = copied(context, sandbox)
+            self._template = _Template(kept, settings, configuration, outer, len(sys.modules))
+        return context
 
     def _note(self, settings: settings_pb2.ExecutionSettings) -> None:
         is_plain = all(field.name in _PLAIN for field, _ in settings.ListFields())

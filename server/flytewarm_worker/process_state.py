@@ -239,8 +239,8 @@ def name_main_module(file: str | None) -> None:
 def _open_timers() -> int | None:
     try:
         return open_status("timers")
-    except FileNotFoundError:
-        # Kernels can be built without.
+    except OSError:
+        # Kernels can be built without, and a sandbox may hide it.
         return None
 
 

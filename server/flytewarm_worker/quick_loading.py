@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+from types import ModuleType
 from typing import Any
 
 from flytekit.core import python_auto_container
@@ -41,9 +42,10 @@ def load(resolver: str, arguments: list[str], parameters: ExecutionParameters) -
 
 
 def imported_task(arguments: list[str]) -> Any:
-    """What an imported module has under the name of a task; None when it has to be imported or asked first."""
+    """What an imported module has under the name of a task; None when it has to be imported or asked first, as what is
+    in the place of a module may answer as it likes."""
     module = sys.modules.get(arguments[1])
-    return None if module is None else vars(module).get(arguments[3])
+    return vars(module).get(arguments[3]) if type(module) is ModuleType else None
 
 
 def _is_flytekits_way_known() -> bool:

@@ -29,7 +29,7 @@ from flytewarm_worker.outcome import Result
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.request import Request
 from flytewarm_worker.sandbox import Sandbox
-from flytewarm_worker.stats import MetricSink, tell_metrics_to
+from flytewarm_worker.stats import MetricSink, tell_metrics
 from flytewarm_worker.usage import CpuTimes, peak_memory_bytes
 
 EventSink = Callable[[execution_pb2.Event], None]
@@ -80,8 +80,9 @@ class Runner:
         started, cpu = time.perf_counter_ns(), CpuTimes.now()
         try:
             self._state.begin()
-            tell_metrics_to(self._metric_sink())
-            with entered(self._make_context(), ORIGIN) as context:
+            made = self._make_context()
+            tell_metrics(made.user_space_params.stats, self._metric_sink())
+            with entered(made, ORIGIN) as context:
                 result = self._run_in(context)
         except BaseException as error:  # noqa: BLE001  # every execution ends with an outcome
             # Settings that flytekit refuses, or storage that does not take the documents.

@@ -1,4 +1,4 @@
-"""An execution's own directory: made ahead of it, entered for it, used again or emptied for the next.
+"""An execution's own directory: made ahead of it, entered for it, emptied and renamed for the next.
 
 tmp/              TMPDIR: a temporary file left behind would outlive the task elsewhere
 work/             the working directory, with copies of the small files of the environment's code directory and links
@@ -55,10 +55,10 @@ class Sandbox:
 
 
 class Sandboxes:
-    """The sandboxes of one worker, one after the other.
+    """The sandboxes of one worker, one after the other, each with a path of its own: what comes late, such as a
+    finalizer, has the path of an execution that has ended.
 
-    Seven directories made and deleted cost more than a small task runs: so one that nobody touched is used again, and
-    so is one that can be put back, under another path: a finalizer that comes late does not find there what it made.
+    Seven directories made and deleted cost more than a small task runs: so one that can be put back is renamed.
     """
 
     def __init__(self, parent: Path, app_dir: str, *, may_watch: bool = False) -> None:
@@ -88,18 +88,24 @@ class Sandboxes:
         self._started_ns = now_ns()
         return sandbox
 
+    def enter_again(self) -> None:
+        """Makes sure of what enter() has set but for environment variables, as it is a while ago. Raises OSError."""
+        tempfile.tempdir = self._next.tmp
+        os.chdir(self._next.work)
+        if sys.path[-1:] != [self._next.work]:
+            sys.path.append(self._next.work)
+
     def replace(self) -> str:
         """Deletes what the execution left and prepares the next sandbox. Returns why that failed, or nothing."""
         try:
             contents = self._contents()
-            if self._tree.is_untouched(self._next.root, contents):
-                return ""
-            if self._is_restored(self._next.root, contents):
-                before, self._next = self._next, self._named()
-                os.rename(before.root, self._next.root)
+            root = self._next.root
+            if self._tree.is_untouched(root, contents) or self._is_restored(root, contents):
+                self._next = self._named()
+                os.rename(root, self._next.root)
             else:
                 self._watches.end()
-                remove_tree(self._next.root)
+                remove_tree(root)
                 self._next = self._make()
                 self._watch_if_due()
         except OSError as error:
@@ -111,11 +117,11 @@ class Sandboxes:
         if os.path.islink(root):
             raise OSError("a link is in its place")
         self._unwatched += not self._watches.is_watching
-        return (
-            self._unwatched < self._patience
-            and os.path.isdir(root)
-            and self._tree.restore(root, contents, self._started_ns)
-        )
+        if self._unwatched >= self._patience or not os.path.isdir(root):
+            return False
+        is_restored = self._tree.restore(root, contents, self._started_ns)
+        self._tree.watch_on(root)
+        return is_restored
 
     def _watch_if_due(self) -> None:
         if self._unwatched >= self._patience:

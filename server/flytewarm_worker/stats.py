@@ -17,8 +17,6 @@ _MOST_CLIENTS = 16
 _clients: dict[tuple[str, int, bool], statsd.StatsClient] = {}
 
 MetricSink = Callable[[execution_pb2.Metric], None]
-# That of the execution. In a list: a module whose names change is looked through after each execution.
-_sinks: list[MetricSink] = []
 
 _KINDS = {
     "c": execution_pb2.METRIC_KIND_COUNTER,
@@ -32,7 +30,7 @@ _LONGEST_DATA = 64 << 10
 
 def task_stats(config: StatsConfig, prefix: str, tags: dict[str, str]) -> TaggableStats:
     """Makes current_context().stats: as flytekit's get_stats does, over a client that also tells the sink of the
-    execution that runs (tell_metrics_to).
+    execution that has them (tell_metrics).
 
     The one of an earlier execution is used again if it is for the same and as it was: flytekit makes it of closures
     that hold each other, which only the collector would delete.
@@ -51,16 +49,19 @@ def is_kept(stats: TaggableStats) -> bool:
     return any(made.stats is stats and made.is_untouched() for made in _made.values())
 
 
-def tell_metrics_to(sink: MetricSink) -> None:
-    """From now on `sink` is told of each metric."""
-    _sinks[:] = [sink]
+def tell_metrics(stats: TaggableStats, sink: MetricSink) -> None:
+    """From now on `sink` is told of each metric that goes through these, which task_stats() has made last."""
+    for made in _made.values():
+        if made.stats is stats:
+            made.route.sink = sink
 
 
 class _Stats:
     """Statistics with all that they consist of."""
 
     def __init__(self, config: StatsConfig, prefix: str, tags: dict[str, str]) -> None:
-        client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled))
+        self.route = _Route()
+        client = _StreamingClient(_statsd_client(config.host, config.port, config.disabled), self.route)
         proxy = StatsClientProxy(client, prefix=prefix)
         self.stats = TaggableStats(proxy, prefix, cfg=config, tags=dict(tags))
         self._made = Snapshot(self.stats, proxy, client)
@@ -94,22 +95,34 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _to_nobody(_metric: execution_pb2.Metric) -> None: ...
+
+
+class _Route:
+    """Where metrics go: to the sink of the execution that has the client now."""
+
+    __slots__ = ("sink",)
+
+    def __init__(self) -> None:
+        self.sink: MetricSink = _to_nobody
+
+
 class _StreamingClient(statsd.client.base.StatsClientBase):  # type: ignore[misc]  # statsd has no types
     """A statsd client that passes each line on and shows it to a sink."""
 
     _prefix = None
     _maxudpsize = 512
 
-    def __init__(self, client: statsd.StatsClient) -> None:
+    def __init__(self, client: statsd.StatsClient, route: _Route) -> None:
         self._client = client
+        self._route = route
 
     def _send(self, data: str) -> None:
         self._client._send(data)
         # A name that is longer than what statsd sends is nobody's metric.
         for line in data.split("\n") if len(data) <= _LONGEST_DATA else ():
             if (metric := parse_metric(line)) is not None:
-                for sink in _sinks:
-                    sink(metric)
+                self._route.sink(metric)
 
     def pipeline(self) -> statsd.client.udp.Pipeline:
         return statsd.client.udp.Pipeline(self)

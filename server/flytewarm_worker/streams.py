@@ -27,7 +27,9 @@ class StandardStreams:
         self._kept[0] = move_to_high_fd(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         self._nowhere = move_to_high_fd(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
         for kept, number in zip(self._kept.values(), _MARKS, strict=True):
-            mark(kept, number)
+            # One without a mark is put back each time.
+            with contextlib.suppress(OSError):
+                mark(kept, number)
         self._restore_descriptors()
         # As the interpreter has chosen them at its start.
         self._encoding, self._errors = sys.stdout.encoding, sys.stdout.errors or "strict"

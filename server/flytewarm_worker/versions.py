@@ -17,12 +17,12 @@ _HAS_VERSIONS = sys.implementation.name == "cpython" and sys.version_info < (3, 
 _MEMORY = (ctypes.c_uint64 * (1 << 45)).from_address(0)
 
 
-def version(dictionary: dict[str, Any]) -> object:
+def version(dictionary: dict[Any, Any]) -> object:
     """Of one; another dictionary has another one."""
     return id(dictionary), _version(dictionary)
 
 
-def _version(dictionary: dict[str, Any]) -> object:
+def _version(dictionary: dict[Any, Any]) -> object:
     # Where there are none, what is in a dictionary tells: right as well, but slow.
     return _MEMORY[(id(dictionary) + _OFFSET) // _WORD] if _HAS_VERSIONS else list(map(id, dictionary.values()))
 

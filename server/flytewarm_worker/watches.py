@@ -6,7 +6,6 @@ what is mounted over a directory: so the table of mounts is watched as well.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import select
@@ -33,68 +32,86 @@ class Watches:
     def __init__(self, *, may_watch: bool) -> None:
         """`may_watch`: whether to ask the kernel."""
         self._ready = select.poll()
-        self._events, self._mounts = (_new_queue(), _open_mounts()) if may_watch else (None, None)
-        if self._events is not None and self._mounts is not None:
-            self._ready.register(self._events, select.POLLIN)
+        self._queue = _new_queue() if may_watch else None
+        self._mounts = None if self._queue is None else _open_mounts()
+        if self._queue is not None and self._mounts is not None:
+            self._ready.register(self._queue, select.POLLIN)
             self._ready.register(self._mounts, select.POLLPRI)
         #: Whether it is of use to ask is_quiet().
         self.is_watching = False
         self._watches: list[int] = []
         self._files: set[int] = set()
+        self._namespace = 0
 
     def begin(self, directories: Iterable[str], files: Iterable[str]) -> None:
         """Watches these and no others: what happens to a directory's mode and entries, and to a file."""
         self.end()
-        if self._events is None or self._mounts is None:
+        if self._queue is None or self._mounts is None:
             return
         # What has happened to those before.
-        self._drain()
-        self.is_watching = all(self._add(path, _IN_DIRECTORY) for path in directories)
+        self._drain(self._queue)
+        self._watches = [self._add(path, _IN_DIRECTORY) for path in directories]
         first_file = len(self._watches)
-        self.is_watching &= all(self._add(path, _IN_FILE) for path in files)
+        self._watches += [self._add(path, _IN_FILE) for path in files]
         self._files = set(self._watches[first_file:])
+        self._namespace = _mount_namespace()
+        self.is_watching = min(self._watches) >= 0
+        if not self.is_watching:
+            self.end()
+
+    def go_on(self, directories: Iterable[str]) -> None:
+        """Ends when one of the directories is another one, at the same place, than that which begin() was given."""
+        if self.is_watching and any(
+            self._add(path, _IN_DIRECTORY) != watch for path, watch in zip(directories, self._watches, strict=False)
+        ):
+            # To the kernel a path that is watched again is the same watch, as long as the same directory is there.
+            self.end()
 
     def end(self) -> None:
         """Watches nothing any more."""
         for watch in self._watches:
             # Those of what was deleted have gone with it.
-            _C.inotify_rm_watch(self._events, watch)
+            _C.inotify_rm_watch(self._queue, watch)
         self._watches.clear()
         self.is_watching = False
 
     def is_quiet(self) -> bool:
         """Whether nothing has happened since this was asked last. Never again once a file may have been opened."""
-        if not self.is_watching:
+        if not self.is_watching or self._queue is None:
             return False
         if not (ready := self._ready.poll(0)):
-            return True
-        if any(fd != self._events for fd, _ in ready) or not self._files.isdisjoint(self._drain()):
-            self.is_watching = False
+            # What is mounted in another namespace is not in the table of this one.
+            return _mount_namespace() == self._namespace
+        if any(fd != self._queue for fd, _ in ready) or not self._files.isdisjoint(self._drain(self._queue)):
+            self.end()
         return False
 
-    def _add(self, path: str, kinds: int) -> bool:
-        watch: int = _C.inotify_add_watch(self._events, os.fsencode(path), kinds)
-        if watch >= 0:
-            self._watches.append(watch)
-        return watch >= 0
+    def _add(self, path: str, kinds: int) -> int:
+        """The number of the watch; negative when there is none."""
+        watch: int = _C.inotify_add_watch(self._queue, os.fsencode(path), kinds)
+        return watch
 
-    def _drain(self) -> set[int]:
-        """What was reported: watches; all files when the kernel has dropped something."""
-        self._ready.poll(0)
+    def _drain(self, queue: int) -> set[int]:
+        """What was reported: watches; all files when the kernel has dropped something, as the look at directories that
+        follows finds the rest."""
         found = set()
-        for watch, kind in _events(self._events or -1):
-            found |= self._files if kind & _OVERFLOW else {watch}
+        # A task may have had reading wait for more.
+        while any(fd == queue for fd, _ in self._ready.poll(0)):
+            for watch, kind in _events(os.read(queue, _READ_BYTES)):
+                found |= self._files if kind & _OVERFLOW else {watch}
         return found
 
 
-def _events(fd: int) -> Iterator[tuple[int, int]]:
-    with contextlib.suppress(BlockingIOError):
-        while data := os.read(fd, _READ_BYTES):
-            place = 0
-            while place < len(data):
-                watch, kind, _, name_length = _EVENT.unpack_from(data, place)
-                yield watch, kind
-                place += _EVENT.size + name_length
+def _events(data: bytes) -> Iterator[tuple[int, int]]:
+    place = 0
+    while place < len(data):
+        watch, kind, _, name_length = _EVENT.unpack_from(data, place)
+        yield watch, kind
+        place += _EVENT.size + name_length
+
+
+def _mount_namespace() -> int:
+    return os.stat("/proc/self/ns/mnt").st_ino
 
 
 def _new_queue() -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -103,5 +104,31 @@ def test_a_state_that_is_somewhere_else_is_not_written(in_fork: InFork) -> None:
         _use_bits_of_another_kind()
         with pytest.raises(AttributeError):
             NumpyState(MTRAND)
+
+    in_fork(check)
+
+
+def test_it_waits_for_a_thread_that_draws(in_fork: InFork) -> None:
+    """Who draws holds the generator's lock, and not the interpreter's."""
+
+    def check() -> None:
+        np.random.seed(1)
+        state, began, done = NumpyState(MTRAND), threading.Event(), threading.Event()
+
+        def renew() -> None:
+            began.set()
+            state.renew()
+            done.set()
+
+        before = np.random.get_state()[1].tobytes()
+        lock = MTRAND._rand._bit_generator.lock
+        thread = threading.Thread(target=renew)
+        with lock:
+            thread.start()
+            began.wait()
+            assert not done.wait(0.1)
+            assert MTRAND._rand._bit_generator.state["state"]["key"].tobytes() == before
+        thread.join()
+        assert np.random.get_state()[1].tobytes() != before
 
     in_fork(check)

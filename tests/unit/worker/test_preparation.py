@@ -52,6 +52,10 @@ class _Worker:
         """Its context and environment; the process is put back."""
         stage = self.stages.enter(settings)
         context = self.stages.context(stage, settings)
+        root = os.path.dirname(os.environ["TMPDIR"])
+        own = {name: path for name, path in _paths(context).items() if not settings.raw_output_prefix}
+        assert all(str(path).startswith(f"{root}/") for path in own.values())
+        assert os.getcwd() == sys.path[-1] == f"{root}/work"
         task(context)
         environment = dict(os.environ)
         assert self.state.restore() == ""
@@ -81,14 +85,19 @@ def _parts(context: FlyteContext) -> dict[str, Any]:
         "attributes": parameters._attrs,
         "outputs": context.output_metadata_tracker.output_metadata,
     }
-    paths = {
+    return told | {name: _unnumbered(str(path)) for name, path in _paths(context).items()}
+
+
+def _paths(context: FlyteContext) -> dict[str, Any]:
+    parameters = context.user_space_params
+    return {
         "working directory": context.execution_state.working_dir,
         "engine": context.execution_state.engine_dir,
         "files": context.file_access.local_sandbox_dir,
-        "raw": context.file_access.raw_output_prefix,
+        "raw of files": context.file_access.raw_output_prefix,
+        "raw": f"{parameters.raw_output_prefix}/",
         "user": parameters.working_directory,
     }
-    return told | {name: _unnumbered(str(path)) for name, path in paths.items()}
 
 
 def _unnumbered(text: str) -> str:
@@ -151,8 +160,6 @@ _CHANGES: dict[str, Callable[[FlyteContext], object]] = {
 def test_what_a_task_changes_is_not_in_the_next_context(
     in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    # One that nobody touches is used again from the second time on, and so are contexts made for it.
-    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
     made: list[object] = []
 
     def making(*given: Any) -> FlyteContext:
@@ -183,14 +190,14 @@ def test_what_a_task_changes_is_not_in_the_next_context(
 
 
 def _outside() -> dict[str, Any]:
-    return dict(vars(context_manager.default_local_file_access_provider))
+    found = vars(context_manager.default_local_file_access_provider)
+    return {name: _unnumbered(str(value)) for name, value in found.items()}
 
 
 def test_a_context_is_made_anew_once_modules_were_imported(
     in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They may have replaced what it is made with."""
-    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
 
     def check() -> None:
         worker = _Worker(tmp_path)
@@ -267,6 +274,37 @@ def test_what_is_not_plain_is_not_made_ahead(
         before = _process()
         worker.stages.prepare()
         assert _process() == before
+
+    in_fork(check)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: os.chdir("/"),
+        lambda: setattr(tempfile, "tempdir", "/"),
+        lambda: os.environ.update(FLYTE_INTERNAL_EXECUTION_ID="other"),
+        lambda: os.environ.update(TMPDIR="/"),
+        sys.path.pop,
+    ],
+    ids=["directory", "tempdir", "identity", "TMPDIR", "path"],
+)
+def test_what_changes_meanwhile_is_not_the_executions(
+    in_fork: InFork, tmp_path: Path, change: Callable[[], object]
+) -> None:
+    """By a thread of a module, or a finalizer."""
+
+    def check() -> None:
+        worker = _Worker(tmp_path)
+        for _ in range(2):
+            worker.stages.prepare()
+            _, expected = worker.execute(_named("n"))
+        worker.stages.prepare()
+        change()
+        stage = worker.stages.enter(_named("n"))
+        assert tempfile.gettempdir() == os.environ["TMPDIR"] == stage.sandbox.tmp
+        assert sys.path[-1] == os.getcwd() == stage.sandbox.work
+        assert {**os.environ, "TMPDIR": ""} == {**expected, "TMPDIR": ""}
 
     in_fork(check)
 

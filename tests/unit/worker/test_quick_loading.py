@@ -126,3 +126,15 @@ def test_detailed_logs_are_flytekits_to_write(
 def test_a_module_that_makes_its_tasks_on_demand_is_asked(parameters: ExecutionParameters, module: Any) -> None:
     module.__getattr__ = lambda _name: loaded
     assert _load(parameters, _arguments("later")) is None
+
+
+def test_what_stands_in_for_a_module_is_asked(parameters: ExecutionParameters, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy(types.ModuleType):
+        @property
+        def loaded(self) -> object:
+            return None
+
+    lazy = Lazy(_NAME)
+    vars(lazy)["loaded"] = loaded
+    monkeypatch.setitem(sys.modules, _NAME, lazy)
+    assert _load(parameters, _arguments("loaded")) is None

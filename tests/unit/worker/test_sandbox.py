@@ -318,6 +318,48 @@ def test_a_watched_sandbox_that_nobody_touched_is_not_looked_at(
     in_fork(check)
 
 
+@pytest.mark.parametrize("place", ["tmp", "work", "local_flytekit", "sandbox/local_flytekit/engine_dir"])
+def test_a_directory_that_was_made_again_is_looked_at_from_then_on(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """What the kernel watches has gone with the first one."""
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
+
+    def check() -> None:
+        sandboxes = _sandboxes(tmp_path)
+        assert sandboxes.replace() == ""
+        sandbox = sandboxes.enter({})
+        before = _tree(sandbox.root)
+        # Held open, so that the kernel does not tell of its end.
+        held = os.open(f"{sandbox.root}/{place}", os.O_RDONLY)
+        os.rename(f"{sandbox.root}/{place}", f"{sandbox.root}/elsewhere")
+        shutil.copytree(f"{sandbox.root}/elsewhere", f"{sandbox.root}/{place}", symlinks=True)
+        assert sandboxes.replace() == ""
+        sandbox = sandboxes.enter({})
+        Path(sandbox.root, place, "left.txt").touch()
+        assert sandboxes.replace() == ""
+        assert _tree(sandboxes.enter({}).root) == before
+        os.close(held)
+
+    in_fork(check)
+
+
+def test_what_comes_late_has_the_path_of_an_execution_that_has_ended(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 1)
+
+    def check() -> None:
+        sandboxes, roots = _sandboxes(tmp_path), set()
+        for _ in range(4):
+            roots.add(sandboxes.enter({}).root)
+            assert sandboxes.replace() == ""
+        assert len(roots) == 4
+        assert not any(map(os.path.exists, roots))
+
+    in_fork(check)
+
+
 def test_what_a_task_still_writes_through_a_map_is_not_the_next_ones(
     in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

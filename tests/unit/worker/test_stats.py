@@ -13,7 +13,7 @@ from flytekit.interfaces.stats.taggable import TaggableStats
 
 from flytewarm_api.v1 import execution_pb2, settings_pb2
 from flytewarm_worker import stats
-from flytewarm_worker.stats import parse_metric, stats_config, task_stats, tell_metrics_to
+from flytewarm_worker.stats import parse_metric, stats_config, task_stats, tell_metrics
 
 COUNTER, GAUGE = execution_pb2.METRIC_KIND_COUNTER, execution_pb2.METRIC_KIND_GAUGE
 TIMING = execution_pb2.METRIC_KIND_TIMING
@@ -69,8 +69,9 @@ class _Unequal:
 
 def _stats(server: socket.socket, seen: list[Metric], **config: Any) -> TaggableStats:
     host, port = server.getsockname()
-    tell_metrics_to(seen.append)
-    return task_stats(StatsConfig(host=host, port=port, **config), "P.user_stats", {"exec_domain": "d"})
+    made = task_stats(StatsConfig(host=host, port=port, **config), "P.user_stats", {"exec_domain": "d"})
+    tell_metrics(made, seen.append)
+    return made
 
 
 CALLS: list[tuple[str, Callable[[TaggableStats], object], str, list[tuple[str, float, int]]]] = [
@@ -160,6 +161,15 @@ def test_those_that_a_task_changed_are_not_used_again(
     assert fresh is not used
     fresh.incr("n")
     assert [dict(one.tags) for one in seen] == [{"exec_domain": "d"}]
+
+
+def test_those_of_another_execution_do_not_tell_this_one(server: socket.socket) -> None:
+    """A module may keep them."""
+    seen: list[Metric] = []
+    kept = _stats(server, [], disabled=True)
+    _stats(server, seen)
+    kept.incr("n")
+    assert seen == []
 
 
 def test_what_only_one_request_names_is_its_own(server: socket.socket) -> None:

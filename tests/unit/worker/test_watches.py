@@ -131,3 +131,35 @@ def test_what_is_mounted_over_a_directory_is_told(in_fork: InFork, directory: Pa
         assert not watches.is_watching
 
     in_fork(check)
+
+
+def test_another_namespace_of_mounts_is_not_quiet(in_fork: InFork, directory: Path) -> None:
+    """What is mounted there is not in the table that is open."""
+    c = ctypes.CDLL(None)
+    new_user, new_mounts = 0x10000000, 0x20000
+
+    def check() -> None:
+        watches = Watches(may_watch=True)
+        watches.begin([str(directory)], [])
+        assert watches.is_quiet()
+        if c.unshare(new_mounts if os.getuid() == 0 else new_user | new_mounts) == 0:
+            assert not watches.is_quiet()
+
+    in_fork(check)
+
+
+def test_a_task_that_has_reading_wait_for_more_holds_nobody_up(directory: Path, watches: Watches) -> None:
+    assert watches._queue is not None
+    os.set_blocking(watches._queue, True)
+    _make(directory)
+    assert not watches.is_quiet()
+    assert watches.is_quiet()
+
+
+def test_one_that_goes_on_with_another_directory_ends(directory: Path, watches: Watches) -> None:
+    watches.go_on([str(directory), f"{directory}/in"])
+    assert watches.is_watching
+    (directory / "in").rename(directory / "out")
+    (directory / "in").mkdir()
+    watches.go_on([str(directory), f"{directory}/in"])
+    assert not watches.is_watching
