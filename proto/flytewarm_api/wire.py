@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+Buffer = bytes | memoryview
+
 # Wire types: a number of any size, 8 or 4 bytes, or what is as long as it says. The two of groups are not known here.
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 _TYPE_BITS = 3
@@ -11,7 +13,7 @@ _LARGEST_KEY = (1 << 32) - 1
 # In bytes: of a key or a length, and of any number.
 _LONGEST_LENGTH, _LONGEST_VARINT = 5, 10
 # A message with more fields is not looked through: it may be meant to take long.
-_MOST_FIELDS = 64
+_MOST_FIELDS = 256
 
 
 def encode_field_header(field: int, length: int) -> bytes:
@@ -20,9 +22,10 @@ def encode_field_header(field: int, length: int) -> bytes:
     return _encode_varint(field << _TYPE_BITS | _LENGTH_DELIMITED) + _encode_varint(length)
 
 
-def take_out(data: bytes, field: int) -> tuple[bytes, memoryview] | None:
+def take_out(data: bytes, field: int, least: int) -> tuple[bytes, memoryview] | None:
     """Takes the only occurrence of a message, string or bytes out of a message: returns the message without field
-    number `field`, and the field's bytes, as a view. None where there is not just one, and as is_whole()."""
+    number `field`, and the field's bytes, as a view. None where it has fewer than `least` bytes, where there is not
+    just one, and where the fields around it are damaged, too many or unusual."""
     try:
         found = [one for one in _fields(data) if one[0] >> _TYPE_BITS == field]
     except (IndexError, ValueError):
@@ -30,18 +33,19 @@ def take_out(data: bytes, field: int) -> tuple[bytes, memoryview] | None:
     if len(found) != 1 or found[0][0] != field << _TYPE_BITS | _LENGTH_DELIMITED:
         return None
     ((_, begin, value, end),) = found
-    return data[:begin] + data[end:], memoryview(data)[value:end]
+    return None if end - value < least else (data[:begin] + data[end:], memoryview(data)[value:end])
 
 
-def is_whole(data: bytes) -> bool:
-    """Whether `data` is a message as far as its own fields go. False also where there are too many, or unusual ones."""
+def holds_only(data: Buffer, field: int) -> bool:
+    """Whether `data` is a message of nothing but messages, strings or bytes as field number `field`, whatever is in
+    these. False also where there are too many."""
     try:
-        return all(_fields(data))
+        return all(key == field << _TYPE_BITS | _LENGTH_DELIMITED for key, *_ in _fields(data))
     except (IndexError, ValueError):
         return False
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+def _fields(data: Buffer) -> Iterator[tuple[int, int, int, int]]:
     """The key of each field, where it begins, and where its value begins and ends. Raises IndexError or ValueError."""
     begin = 0
     for _ in range(_MOST_FIELDS):
@@ -59,7 +63,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:
         raise ValueError(f"more than {_MOST_FIELDS} fields")
 
 
-def _value(data: bytes, position: int, wire_type: int) -> tuple[int, int]:
+def _value(data: Buffer, position: int, wire_type: int) -> tuple[int, int]:
     """Where a field's value begins and ends."""
     if wire_type == _LENGTH_DELIMITED:
         length, position = _decode_varint(data, position, _LONGEST_LENGTH)
@@ -80,7 +84,7 @@ def _encode_varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def _decode_varint(data: bytes, position: int, longest: int) -> tuple[int, int]:
+def _decode_varint(data: Buffer, position: int, longest: int) -> tuple[int, int]:
     """The number, and where it ends."""
     value = 0
     for index in range(longest):

@@ -19,7 +19,7 @@ class Request:
 
 
 def parse(data: bytes) -> Request:
-    """The request that the server has found to be runnable."""
+    """The request that the server has found to be runnable, but for what is in its literals."""
     try:
         return Request(task_executor_pb2.ExecuteTaskRequest.FromString(data))
     except (DecodeError, ValueError) as error:

@@ -18,7 +18,7 @@ from flytekit.exceptions.user import FlyteUserRuntimeException
 from flytekit.models import literals
 
 from flytewarm_api.v1 import execution_pb2
-from flytewarm_api.worker.framing import LARGE_BYTES
+from flytewarm_api.worker.framing import APART_BYTES
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import decks, flytekit_private, outcome, quick_dispatch, quick_loading, tasks
 from flytewarm_worker.context import ORIGIN
@@ -220,7 +220,7 @@ class Runner:
                 told.outputs.json = json_from_literals(told.outputs.literals)
 
     def _take_large_literals(self, told: execution_pb2.Outcome) -> bytes | None:
-        if len(self._literals) < LARGE_BYTES or not (told.HasField("outputs") and told.outputs.HasField("literals")):
+        if len(self._literals) < APART_BYTES or not (told.HasField("outputs") and told.outputs.HasField("literals")):
             return None
         told.outputs.ClearField("literals")
         return self._literals

@@ -8,7 +8,7 @@ import os
 import resource
 from dataclasses import dataclass
 
-from flytewarm_api.worker import proc
+from flytewarm_api.worker import allocator, proc
 
 # Added to what the service has, of 1,000 in all: half of the memory there is.
 _OOM_SCORE, _MOST_OOM_SCORE = 500, 1000
@@ -68,8 +68,9 @@ class MemoryGrowth:
         """Why another process should take the place of this one; empty when it need not."""
         if not self._limit or proc.own_memory_bytes() - self._baseline <= self._limit:
             return ""
-        # What nobody holds any more is not growth.
+        # What nobody holds any more is not growth, nor is what is kept for large values.
         gc.collect()
+        allocator.give_back()
         if (growth := proc.own_memory_bytes() - self._baseline) <= self._limit:
             return ""
         return f"its memory has grown by {growth >> 20} MiB (--max-worker-growth is {self._limit >> 20} MiB)"

@@ -222,6 +222,8 @@ class Worker:
             return functools.partial(self._describe, request.describe)
         payload = self._channel.receive_payload()
         if payload is not None and len(payload) >= allocator.LARGE_BYTES:
+            # Whatever comes of the execution.
+            self._owes_memory = True
             allocator.keep_freed()
         return None if payload is None else functools.partial(self._execute, request.execute, parse(payload))
 

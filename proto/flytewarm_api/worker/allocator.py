@@ -13,9 +13,10 @@ _trim, _set_option = (getattr(_libc, name, None) for name in ("malloc_trim", "ma
 # Options of mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 # Bytes that stay free at the end of the heap, and from which on memory is mapped for one value alone, and so given back
-# as that is freed: while large values come one after the other (the latter is the most that may be set), and otherwise.
-_WHILE_LARGE = (512 << 20, 32 << 20)
-_OTHERWISE = (8 << 20, 4 << 20)
+# as that is freed: while large values come one after the other, and otherwise. What is set stays, so the latter are
+# what the C library comes to by itself in a process that frees such values.
+_WHILE_LARGE = (128 << 20, 32 << 20)
+_OTHERWISE = (64 << 20, 32 << 20)
 
 
 def use_one_arena() -> None:

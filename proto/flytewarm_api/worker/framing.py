@@ -5,16 +5,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
+from flytewarm_api.wire import Buffer
+
 HEADER = struct.Struct(">I")
 # The largest frame that either end accepts, in bytes. A longer length means a corrupt stream, not a large message.
 MAX_FRAME_BYTES = 2**31 - 1
 
 # From so many bytes on, what is sent goes apart from what precedes it: to join them, or to have it in a message, takes
 # longer.
-LARGE_BYTES = 64 << 10
-
-
-Buffer = bytes | memoryview
+APART_BYTES = 64 << 10
 
 
 class FramingError(Exception):
@@ -34,8 +33,8 @@ def encode_header(length: int) -> bytes:
 
 
 def parts_to_send(parts: Sequence[Buffer]) -> list[Buffer]:
-    """Returns what to write, one after the other: all at once, or as it is where that is large, which is not copied."""
-    if sum(map(len, parts)) < LARGE_BYTES:
+    """Returns what to write, one after the other: all at once, or what is large apart, which is not copied."""
+    if sum(map(len, parts)) < APART_BYTES:
         return [b"".join(parts)]
     return list(parts)
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from flyteidl.core import literals_pb2
 from google.protobuf.message import DecodeError, Message
 
-from flytewarm_api.wire import encode_field_header
-from flytewarm_api.worker.framing import Buffer
+from flytewarm_api.wire import Buffer, encode_field_header
 from flytewarm_server.messages import task_executor_pb2
 
 _LITERALS = task_executor_pb2.ExecuteTaskRequest.LITERALS_FIELD_NUMBER

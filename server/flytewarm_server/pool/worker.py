@@ -13,11 +13,12 @@ from functools import partial
 from typing import Protocol
 
 import structlog
+from flyteidl.core import literals_pb2
 from google.protobuf.message import DecodeError
 
-from flytewarm_api.wire import is_whole
+from flytewarm_api.wire import Buffer, holds_only
 from flytewarm_api.worker import proc
-from flytewarm_api.worker.framing import Buffer, FrameDecoder, FramingError, encode_frame, encode_header, parts_to_send
+from flytewarm_api.worker.framing import FrameDecoder, FramingError, encode_frame, encode_header, parts_to_send
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.lifecycle import Lifecycle
 from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
@@ -295,6 +296,9 @@ class Worker(asyncio.Protocol):
         if reply.literals_follow:
             if self.execution is None or reply.outcome.WhichOneof("result") != "outputs":
                 raise _JunkError("literals, without an outcome that has outputs")
+            if reply.outcome.outputs.HasField("literals"):
+                raise _JunkError("literals, for outputs that have some")
+            _check_outcome(reply.outcome)
             self._begun = reply, len(payload)
             return
         self._dispatch(reply, len(payload))
@@ -382,9 +386,14 @@ def _check_event(event: execution_pb2.Event) -> None:
 
 
 def _check_literals(literals: bytes) -> None:
-    """They are put into messages that others get as well. Raises DecodeError."""
-    if not is_whole(literals):
-        execution_pb2.Outputs().literals.MergeFromString(literals)
+    """They are put into messages that others get as well: a map, and no other frame. Raises DecodeError."""
+    if holds_only(literals, literals_pb2.LiteralMap.LITERALS_FIELD_NUMBER):
+        return
+    # Damaged, another frame, or with more outputs than are looked through.
+    parsed = literals_pb2.LiteralMap.FromString(literals)
+    parsed.DiscardUnknownFields()
+    if parsed.ByteSize() != len(literals):
+        raise _JunkError("literals that are no map")
 
 
 def _check_outcome(outcome: execution_pb2.Outcome) -> None:

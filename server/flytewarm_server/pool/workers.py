@@ -243,8 +243,8 @@ class Workers:
             self.replace(worker, told, "max_executions")
         if self._leaving:
             self._let_go()
-        if worker.state is WorkerState.IDLE:
-            self._owner.work_wanted()
+        # Also where this one has just been let go: another one is idle then.
+        self._owner.work_wanted()
         if self._tally.living > self._size:
             self._trim(worker)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flytewarm_api.wire import take_out
-from flytewarm_api.worker.framing import LARGE_BYTES
+from flyteidl.core import literals_pb2
+
+from flytewarm_api.wire import holds_only, take_out
+from flytewarm_api.worker.framing import APART_BYTES
 from flytewarm_server.messages import task_executor_pb2
 
 _Request = task_executor_pb2.ExecuteTaskRequest
+_LITERALS = literals_pb2.LiteralMap.LITERALS_FIELD_NUMBER
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,13 @@ class Received:
 
 
 def decode(data: bytes) -> Received:
-    """Raises DecodeError. Whether literals are a map is for the worker to find out."""
-    if len(data) >= LARGE_BYTES and (parted := take_out(data, _Request.LITERALS_FIELD_NUMBER)) is not None:
+    """Raises DecodeError. What is in the literals of a map is for the worker to find out."""
+    parted = take_out(data, _Request.LITERALS_FIELD_NUMBER, APART_BYTES) if len(data) >= APART_BYTES else None
+    if parted is not None:
         rest, literals = parted
         message = _Request.FromString(rest)
         # Of several kinds of inputs the last one counts, and which that was cannot be told any more.
-        if message.WhichOneof("inputs") is None:
+        if message.WhichOneof("inputs") is None and holds_only(literals, _LITERALS):
             message.literals.SetInParent()
             return Received(message, literals)
     return Received(_Request.FromString(data))

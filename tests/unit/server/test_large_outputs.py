@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from flytewarm_api.v1 import execution_pb2 as known_execution_pb2
 from flytewarm_api.v1 import task_executor_pb2 as known
-from flytewarm_api.worker.framing import LARGE_BYTES
+from flytewarm_api.worker.framing import APART_BYTES
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.messages import execution_pb2, task_executor_pb2
 from flytewarm_server.rpc.large_outputs import encoded_with, fill_in
@@ -58,11 +58,11 @@ def _request(length: int) -> known.ExecuteTaskRequest:
     return request
 
 
-@pytest.mark.parametrize("length", [1, LARGE_BYTES])
+@pytest.mark.parametrize("length", [1, APART_BYTES])
 def test_a_request_is_handed_on_as_it_came(length: int) -> None:
     request = _request(length)
     received = decode(request.SerializeToString())
-    assert (received.literals is not None) == (length >= LARGE_BYTES)
+    assert (received.literals is not None) == (length >= APART_BYTES)
     assert received.message.WhichOneof("inputs") == "literals"
     valid = ValidRequest(received.message, literals=received.literals)
     assert known.ExecuteTaskRequest.FromString(b"".join(valid.parts())) == request
@@ -74,7 +74,7 @@ def test_a_request_is_handed_on_as_it_came(length: int) -> None:
 
 def test_of_several_kinds_of_inputs_the_last_one_counts() -> None:
     other = known.ExecuteTaskRequest(inputs_uri="s3://x/y").SerializeToString()
-    data = _request(LARGE_BYTES).SerializeToString()
+    data = _request(APART_BYTES).SerializeToString()
     for order, kind in ((data + other, "inputs_uri"), (other + data, "literals")):
         received = decode(order)
         assert (received.message.WhichOneof("inputs"), received.literals) == (kind, None)
@@ -82,4 +82,4 @@ def test_of_several_kinds_of_inputs_the_last_one_counts() -> None:
 
 def test_what_is_no_request_is_refused() -> None:
     with pytest.raises(DecodeError):
-        decode(b"\xff" * LARGE_BYTES)
+        decode(b"\xff" * APART_BYTES)

@@ -232,3 +232,22 @@ async def test_an_execution_whose_worker_dies_before_the_literals_is_lost(
     it.zygote.ends[worker.name].send(encode_frame(b"x" * 99)[:50])
     it.zygote.end(worker.name)
     await it.until(lambda: pool.lost == ["cut off"])
+
+
+async def test_what_waits_is_given_to_the_replacement_of_the_one_that_is_let_go(
+    stage: Callable[..., Stage], lane: tuple[Lane, StandInPool, Admission]
+) -> None:
+    work, _, _ = lane
+    it = stage(Bounds(1, 1), lane=work)
+    await it.start_all()
+    (old,) = it.workers
+    await it.say(old.name, READY(replace_reason="it has grown"))
+    work.submit(make_execution("runs"))
+    await it.start_all()
+    work.submit(make_execution("waits"))
+    (replacement,) = (worker for worker in it.workers if worker is not old)
+    assert (old.busy, replacement.state, work.waiting) == (True, WorkerState.IDLE, 1)
+    old.execution = None
+    await it.say(old.name, READY())
+    await it.until(lambda: replacement.execution is not None)
+    assert work.waiting == 0

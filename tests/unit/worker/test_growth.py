@@ -6,6 +6,7 @@ import gc
 import mmap
 import os
 
+from flytewarm_api.worker import allocator
 from flytewarm_api.worker.proc import own_memory_bytes
 from flytewarm_worker.usage import MemoryGrowth
 
@@ -37,6 +38,18 @@ def test_what_waits_for_the_collector_is_none() -> None:
         assert growth.reason_to_go() == ""
     finally:
         gc.enable()
+
+
+def test_what_is_kept_for_large_values_is_none() -> None:
+    growth = MemoryGrowth(32 * MIB)
+    allocator.keep_freed()
+    try:
+        values = [b"x" * (4 * MIB) for _ in range(16)]
+        assert own_memory_bytes() - growth._baseline > 32 * MIB
+        values.clear()
+        assert growth.reason_to_go() == ""
+    finally:
+        allocator.give_back()
 
 
 def test_without_a_limit_nothing_is_growth() -> None:
