@@ -243,8 +243,9 @@ class Workers:
             self.replace(worker, told, "max_executions")
         if self._leaving:
             self._let_go()
-        # Also where this one has just been let go: another one is idle then.
-        self._owner.work_wanted()
+        if worker.state is not WorkerState.BUSY:
+            # It idles; or has just been let go, as another one idles.
+            self._owner.work_wanted()
         if self._tally.living > self._size:
             self._trim(worker)
 
