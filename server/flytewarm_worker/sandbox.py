@@ -80,19 +80,18 @@ class Sandboxes:
         ProcessState.restore puts them back: the outcome is sent first. Then call replace().
         """
         sandbox = self._next
-        tempfile.tempdir = sandbox.tmp
         set_variables({**environment, "TMPDIR": sandbox.tmp})
-        os.chdir(sandbox.work)
-        # As the entrypoint appends its working directory.
-        sys.path.append(sandbox.work)
+        self.enter_again()
         self._started_ns = now_ns()
         return sandbox
 
     def enter_again(self) -> None:
-        """Makes sure of what enter() has set but for environment variables, as it is a while ago. Raises OSError."""
+        """Sets all but environment variables, as far as it is not so already: enter() may be a while ago. Raises
+        OSError."""
         tempfile.tempdir = self._next.tmp
         os.chdir(self._next.work)
         if sys.path[-1:] != [self._next.work]:
+            # As the entrypoint appends its working directory.
             sys.path.append(self._next.work)
 
     def replace(self) -> str:
