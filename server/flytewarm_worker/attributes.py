@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import gc
 import itertools
 import operator
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from flytewarm_worker.versions import version, versions_of
+from flytewarm_worker.versions import names_of_class, version, versions_of
 
 # Whatever is of another type may be meant to change, such as a cache or a client that is made on first use.
 _KEPT = (
@@ -103,8 +102,7 @@ class Attributes:
                     self._add_class(value)
 
     def _add_class(self, owner: type) -> None:
-        # The dictionary itself: what __dict__ gives of a class is a view of it.
-        (names,) = (one for one in gc.get_referents(owner.__dict__) if isinstance(one, dict))
+        names = names_of_class(owner)
         if id(names) not in self._known and _package(names.get("__module__")) in _PACKAGES:
             self._add(_Namespace(owner, names, closed=True))
 

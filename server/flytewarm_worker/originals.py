@@ -13,7 +13,10 @@ from flytekit.core.python_auto_container import DefaultTaskResolver
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.core.utils import timeit
+from flytekit.models import literals
 from flytekit.tools import module_loader
+
+from flytewarm_worker.versions import HAS_VERSIONS, Versions, names_of_class
 
 #: Those of a task, by which one that has its own is told.
 METHODS = frozenset(
@@ -65,6 +68,35 @@ _PLACES_OF_LISTS: _Places = (
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_LISTS = frozenset({"f796936cd28a8b36a7e9547601d29cd3b3fbc7fd039a56c638be9e31976efa29"})
 
+_PLACES_OF_MODELS: _Places = (
+    *(
+        (model, name)
+        for model in (
+            literals.LiteralMap,
+            literals.Literal,
+            literals.LiteralCollection,
+            literals.Scalar,
+            literals.Primitive,
+        )
+        for name in ("from_flyte_idl", "to_flyte_idl")
+    ),
+    (type_engine, "_check_and_covert_float"),
+    (type_engine, "_handle_flyte_console_float_input_to_int"),
+)
+# The same in flytekit 1.15.4 and in 1.16.31.
+_KNOWN_OF_MODELS = frozenset({"5389ba7978d6b5ab97e9bb70cc6448953b547cec4d673dad113d217eec2369af"})
+# Functions without a name, whose source is cut out otherwise by each version of Python.
+_UNNAMED_OF_MODELS: _Places = tuple(
+    (transformer, name)
+    for transformer in (
+        type_engine.IntTransformer,
+        type_engine.FloatTransformer,
+        type_engine.BoolTransformer,
+        type_engine.StrTransformer,
+    )
+    for name in ("_from_literal_transformer", "_to_literal_transformer")
+)
+
 _PLACES_OF_LOADING: _Places = ((DefaultTaskResolver, "load_task"), (module_loader, "load_object_from_module"))
 # Of flytekit 1.15.4, and of 1.16.31.
 _KNOWN_OF_LOADING = frozenset(
@@ -78,18 +110,33 @@ _KNOWN_OF_LOADING = frozenset(
 class Originals:
     """The code as it is when this is made: before modules of tasks are imported, which may replace some."""
 
-    def __init__(self, places: _Places, known: frozenset[str]) -> None:
-        """`places`: objects and names of their attributes. `known`: the digests of the code that there may be."""
-        names: dict[Any, list[str]] = {}
-        for owner, name in places:
-            names.setdefault(owner, []).append(name)
+    def __init__(self, places: _Places, known: frozenset[str], unnamed: _Places = ()) -> None:
+        """`places`: objects and names of their attributes. `known`: the digests of the code that there may be.
+        `unnamed`: further places, of which the code is not looked at."""
+        names: dict[int, tuple[Any, list[str]]] = {}
+        for owner, name in (*places, *unnamed):
+            names.setdefault(id(owner), (owner, []))[1].append(name)
         # All of an owner at once: this is asked several times for each execution.
-        self._found = [(owner, read := operator.attrgetter(*of), read(owner)) for owner, of in names.items()]
+        self._found = [(owner, read := operator.attrgetter(*of), read(owner)) for owner, of in names.values()]
+        self._versions = Versions()
+        self._versions.extend([one for owner, _ in names.values() for one in _dictionaries(owner)])
         self._are_known = _digest([getattr(owner, name) for owner, name in places]) in known
 
     def are_in_place(self) -> bool:
         """Whether the code is known and nobody has replaced any of it."""
-        return self._are_known and all(read(owner) == found for owner, read, found in self._found)
+        if not self._are_known:
+            return False
+        if not HAS_VERSIONS:
+            return self._are_found()
+        if not (changed := self._versions.changed()):
+            return True
+        if are_found := self._are_found():
+            for index in changed:
+                self._versions.accept(index)
+        return are_found
+
+    def _are_found(self) -> bool:
+        return all(read(owner) == found for owner, read, found in self._found)
 
 
 @functools.cache
@@ -106,9 +153,20 @@ def originals_of_lists() -> Originals:
 
 
 @functools.cache
+def originals_of_models() -> Originals:
+    """Those that make values of messages, by way of flytekit's models, and back."""
+    return Originals(_PLACES_OF_MODELS, _KNOWN_OF_MODELS, _UNNAMED_OF_MODELS)
+
+
+@functools.cache
 def originals_of_loading() -> Originals:
     """Those that load a task."""
     return Originals(_PLACES_OF_LOADING, _KNOWN_OF_LOADING)
+
+
+def _dictionaries(owner: Any) -> list[dict[str, Any]]:
+    """Those in which an attribute is found; of a class, those that it inherits from included."""
+    return [names_of_class(kind) for kind in owner.__mro__] if isinstance(owner, type) else [vars(owner)]
 
 
 def _digest(found: list[Any]) -> str:

@@ -39,6 +39,19 @@ class Result:
     documents: dict[str, Message] = field(default_factory=dict)
 
 
+def success() -> execution_pb2.Outcome:
+    """One whose outputs are still to be put in: in their place, as they may be large, and would be copied into it."""
+    return execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED)
+
+
+def of_outputs(succeeded: execution_pb2.Outcome, task: PythonTask, output_prefix: str, is_map_task: bool) -> Result:
+    """Result of a task whose outputs are in an outcome made by success()."""
+    literal_map = succeeded.outputs.literals
+    if not _offloads(output_prefix):
+        return Result(succeeded, {constants.OUTPUT_FILE_NAME: literal_map})
+    return of_return(literals.LiteralMap.from_flyte_idl(literal_map), task, output_prefix, is_map_task)
+
+
 def of_return(value: object, task: PythonTask, output_prefix: str, is_map_task: bool) -> Result:
     """Result of a task that returned `value` from dispatch_execute."""
     if isinstance(value, VoidPromise):
@@ -151,18 +164,21 @@ def _failed(error: errors_pb2.ContainerError, cause: execution_pb2.ErrorCause) -
 
 
 def _outputs(kept: literals.LiteralMap, offloaded: dict[str, Message]) -> Result:
-    outcome = execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED)
-    # In its place, not put there later: that copies, and outputs may be large.
-    literal_map = outcome.outputs.literals
+    succeeded = success()
+    literal_map = succeeded.outputs.literals
     fill(literal_map, kept)
-    return Result(outcome, {constants.OUTPUT_FILE_NAME: literal_map, **offloaded})
+    return Result(succeeded, {constants.OUTPUT_FILE_NAME: literal_map, **offloaded})
+
+
+def _offloads(output_prefix: str) -> bool:
+    return bool(output_prefix) and "_F_L_MIN_SIZE_MB" in os.environ
 
 
 def _offload(
     outputs: literals.LiteralMap, task: PythonTask, output_prefix: str, is_map_task: bool
 ) -> tuple[literals.LiteralMap, dict[str, Message]]:
     """Moves large literals into files of their own, where the environment asks for it (_F_L_MIN_SIZE_MB)."""
-    if "_F_L_MIN_SIZE_MB" not in os.environ or not output_prefix:
+    if not _offloads(output_prefix):
         return outputs, {}
     smallest = int(os.environ["_F_L_MIN_SIZE_MB"]) << 20
     largest = int(os.environ.get("_F_L_MAX_SIZE_MB", "1000")) << 20

@@ -12,8 +12,10 @@ from __future__ import annotations
 import copy
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
+from flyteidl.core import literals_pb2
 from flytekit.core import base_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteContext
@@ -26,13 +28,15 @@ from flytekit.exceptions.system import (
 from flytekit.exceptions.user import FlyteUserRuntimeException
 from flytekit.loggers import logger
 from flytekit.models.dynamic_job import DynamicJobSpec
-from flytekit.models.literals import LiteralMap
+from flytekit.models.literals import Literal, LiteralMap
+from flytekit.models.types import LiteralType
 from flytekit.utils.asyn import run_sync
 
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.originals import METHODS, originals
-from flytewarm_worker.simple_values import to_literal, to_python
+from flytewarm_worker.plain_literals import are_models_in_place, fill, read
+from flytewarm_worker.simple_values import NotCoveredError, to_literal, to_python
 from flytewarm_worker.timeline import Moment, add_entries
 
 # Entries of the timeline, the inner one first.
@@ -41,17 +45,24 @@ _CONVERTED = ("Translate the output to literals", "dispatch execute")
 _ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
 
 
-def dispatch(context: FlyteContext, task: Any, inputs: LiteralMap) -> Any:
-    """Returns and raises what task.dispatch_execute(context, inputs) does."""
+def dispatch(
+    context: FlyteContext,
+    task: Any,
+    inputs: literals_pb2.LiteralMap,
+    outputs: literals_pb2.LiteralMap,
+    as_model: Callable[[literals_pb2.LiteralMap], LiteralMap] = LiteralMap.from_flyte_idl,
+) -> Any:
+    """Returns and raises what task.dispatch_execute(context, as_model(inputs)) does. Of outputs that need no model it
+    makes none: those are put into `outputs`, an empty message, which is returned then."""
     begin = Moment()
     arguments = _arguments(context, task, inputs) if _is_plain(task) else None
     if arguments is None:
-        return task.dispatch_execute(context, inputs)
+        return task.dispatch_execute(context, as_model(inputs))
     add_entries(context.user_space_params, begin, Moment(), *_TRANSLATED)
     state = copy.copy(context.execution_state)
     with entered(context.with_execution_state(state).build(), _ORIGIN) as own:
         value = _call(own, task, arguments)
-        return value if isinstance(value, (LiteralMap, DynamicJobSpec)) else _outputs(own, task, value)
+        return value if isinstance(value, (LiteralMap, DynamicJobSpec)) else _outputs(own, task, value, outputs)
 
 
 def _is_plain(task: Any) -> bool:
@@ -65,16 +76,26 @@ def _is_plain(task: Any) -> bool:
     )
 
 
-def _arguments(context: FlyteContext, task: PythonTask, inputs: LiteralMap) -> dict[str, Any] | None:
+def _arguments(context: FlyteContext, task: PythonTask, inputs: literals_pb2.LiteralMap) -> dict[str, Any] | None:
     """The arguments of the task; None when flytekit has to make them, or to tell why it cannot."""
     types = task.python_interface.inputs
+    without_models = are_models_in_place()
     arguments = {}
     for name, literal in inputs.literals.items():
         try:
-            arguments[name] = to_python(context, literal, types.get(name))
+            arguments[name] = _argument(context, literal, types.get(name), without_models)
         except Exception:  # noqa: BLE001  # flytekit raises it again, in its own words
             return None
     return arguments
+
+
+def _argument(context: FlyteContext, literal: literals_pb2.Literal, expected: Any, without_models: bool) -> Any:
+    if without_models:
+        try:
+            return read(literal, expected)
+        except NotCoveredError:
+            pass
+    return to_python(context, Literal.from_flyte_idl(literal), expected)
 
 
 def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) -> Any:
@@ -87,13 +108,14 @@ def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) ->
         add_entries(context.user_space_params, begin, Moment(), "Execute user level code")
 
 
-def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
+def _outputs(context: FlyteContext, task: PythonTask, value: Any, outputs: literals_pb2.LiteralMap) -> Any:
     begin = Moment()
     names: tuple[str, ...] = ("dispatch execute",)
     try:
-        if (literals := _simple_outputs(context, task, value)) is not None:
+        if _put_simple(context, task, value, outputs):
             names = _CONVERTED
-            return literals
+            return outputs
+        outputs.Clear()
         # The second one of the pair is for decks.
         return run_sync(task._output_to_literal_map, value, context)[0]
     except (FlyteUploadDataException, FlyteDownloadDataException):
@@ -104,18 +126,37 @@ def _outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap:
         add_entries(context.user_space_params, begin, Moment(), *names)
 
 
-def _simple_outputs(context: FlyteContext, task: PythonTask, value: Any) -> LiteralMap | None:
-    """The outputs; None when flytekit has to convert them, or to tell why it cannot."""
+def _put_simple(context: FlyteContext, task: PythonTask, value: Any, outputs: literals_pb2.LiteralMap) -> bool:
+    """Puts the outputs in; False when flytekit has to convert them, or to tell why it cannot, and some may be there."""
     variables, declared = task.interface.outputs, task.python_interface
     values = (value,) if len(variables) == 1 else value if variables else ()
     if declared.output_tuple_name or not isinstance(values, tuple) or len(values) != len(variables):
-        return None
+        return False
     if context.output_metadata_tracker.output_metadata:
-        return None
-    literals = {}
+        return False
+    without_models = are_models_in_place()
+    # Also without outputs.
+    outputs.SetInParent()
     for (name, variable), one in zip(variables.items(), values, strict=True):
         try:
-            literals[name] = to_literal(context, one, declared.outputs[name], variable.type)
+            _put(context, outputs.literals[name], one, declared.outputs[name], variable.type, without_models)
         except Exception:  # noqa: BLE001  # as above
-            return None
-    return LiteralMap(literals=literals)
+            return False
+    return True
+
+
+def _put(
+    context: FlyteContext,
+    message: literals_pb2.Literal,
+    value: Any,
+    expected: Any,
+    to: LiteralType,
+    without_models: bool,
+) -> None:
+    if without_models:
+        try:
+            fill(message, value, expected)
+            return
+        except NotCoveredError:
+            message.Clear()
+    message.CopyFrom(to_literal(context, value, expected, to).to_flyte_idl())

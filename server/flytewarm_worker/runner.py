@@ -101,8 +101,14 @@ class Runner:
                     return outcome.of_ignored("dry run (--test): the task was not run")
                 flytekit_private.forget_last_execution(task)
                 stack.enter_context(flytekit_private.deck_switch(task, self._deck_enabled()))
-                value = self._dispatch(context, task, self._inputs(context, task))
-                result = outcome.of_return(value, task, self._settings.output_prefix, self._map_task is not None)
+                success = outcome.success()
+                outputs = success.outputs.literals
+                value = self._dispatch(context, task, self._inputs(context, task), outputs)
+                prefix, is_map_task = self._settings.output_prefix, self._map_task is not None
+                if value is outputs:
+                    result = outcome.of_outputs(success, task, prefix, is_map_task)
+                else:
+                    result = outcome.of_return(value, task, prefix, is_map_task)
                 self._describe_outputs(result.outcome)
             except BaseException as error:  # noqa: BLE001  # every execution ends with an outcome
                 ran = flytekit_private.user_code_time(context.user_space_params) is not None
@@ -129,27 +135,33 @@ class Runner:
                 resolver = tasks.load_resolver(location, self._map_task is not None)
                 return None if self._frame.dry_run else tasks.load_task(resolver, arguments, self._map_task)
 
-    def _inputs(self, context: FlyteContext, task: Any) -> literals.LiteralMap:
+    def _inputs(self, context: FlyteContext, task: Any) -> literals_pb2.LiteralMap:
         self._reading_inputs = True
         inputs = self._read_inputs(context, task)
         self._reading_inputs = False
         return inputs
 
-    def _read_inputs(self, context: FlyteContext, task: Any) -> literals.LiteralMap:
+    def _as_model(self, inputs: literals_pb2.LiteralMap) -> literals.LiteralMap:
+        self._reading_inputs = True
+        model = literals.LiteralMap.from_flyte_idl(inputs)
+        self._reading_inputs = False
+        return model
+
+    def _read_inputs(self, context: FlyteContext, task: Any) -> literals_pb2.LiteralMap:
         if self._unreadable is not None:
             raise self._unreadable
         source = self._request.WhichOneof("inputs")
         if source == "inputs_json":
             try:
-                inputs = literals_from_json(context, task, self._request.inputs_json)
+                message = literals_from_json(context, task, self._request.inputs_json).to_flyte_idl()
             except JsonInputError as error:
                 # What flytekit makes of inputs that it cannot convert.
                 raise FlyteNonRecoverableSystemException(error) from error
-            self._receipt.input_bytes = inputs.to_flyte_idl().ByteSize()
-            return inputs
+            self._receipt.input_bytes = message.ByteSize()
+            return message
         message = self._download(context) if source == "inputs_uri" else self._request.literals
         self._receipt.input_bytes = self._frame.literals_bytes or message.ByteSize()
-        return literals.LiteralMap.from_flyte_idl(message)
+        return message
 
     def _download(self, context: FlyteContext) -> literals_pb2.LiteralMap:
         local = os.path.join(context.execution_state.working_dir, constants.INPUT_FILE_NAME)
@@ -157,12 +169,14 @@ class Runner:
             context.file_access.get_data(self._request.inputs_uri, local)
             return utils.load_proto_from_file(literals_pb2.LiteralMap, local)
 
-    def _dispatch(self, context: FlyteContext, task: Any, inputs: literals.LiteralMap) -> Any:
+    def _dispatch(
+        self, context: FlyteContext, task: Any, inputs: literals_pb2.LiteralMap, outputs: literals_pb2.LiteralMap
+    ) -> Any:
         emit_live = functools.partial(self._emit_deck, context, final=False)
         flytekit_private.install_deck_sink(lambda _task_name, parameters: emit_live(parameters))
         begin = time.time_ns()
         try:
-            return quick_dispatch.dispatch(context, task, inputs)
+            return quick_dispatch.dispatch(context, task, inputs, outputs, self._as_model)
         finally:
             flytekit_private.forget_deck_sink()
             self._split_dispatch(begin, time.time_ns(), flytekit_private.user_code_time(context.user_space_params))

@@ -28,7 +28,7 @@ def to_python(context: FlyteContext, literal: Literal, expected: Any) -> Any:
         raise NotCoveredError
     if (transformer := simple_transformer(expected)) is not None:
         return transformer.to_python_value(context, literal, expected)
-    items = _items_type(expected)
+    items = items_type(expected)
     if literal.collection is None or literal.scalar is not None:
         raise NotCoveredError
     return [to_python(context, one, items) for one in literal.collection.literals]
@@ -40,7 +40,7 @@ def to_literal(context: FlyteContext, value: Any, expected: Any, literal_type: L
         if type(value) is not expected:
             raise NotCoveredError
         return transformer.to_literal(context, value, expected, literal_type)
-    items = _items_type(expected)
+    items = items_type(expected)
     if type(value) is not list:
         raise NotCoveredError
     of_items = literal_type.collection_type
@@ -55,8 +55,8 @@ def simple_transformer(expected: Any) -> SimpleTransformer[Any] | None:
     return found if type(found) is SimpleTransformer else None
 
 
-def _items_type(expected: Any) -> Any:
-    """The type of the items of a list, as flytekit's own transformer of lists has it."""
+def items_type(expected: Any) -> Any:
+    """The type of the items of a list, as flytekit's own transformer of lists has it. Raises NotCoveredError."""
     transformers = flytekit_private.transformers()
     if get_origin(expected) is not list or type(transformers.get(list)) is not ListTransformer:
         raise NotCoveredError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import itertools
 import operator
 import sys
@@ -12,7 +13,8 @@ from typing import Any
 # Where ma_version_tag is: after reference count, type and length (dictobject.h).
 _OFFSET = 24
 _WORD = 8
-_HAS_VERSIONS = sys.implementation.name == "cpython" and sys.version_info < (3, 13)
+#: Whether there are any.
+HAS_VERSIONS = sys.implementation.name == "cpython" and sys.version_info < (3, 13)
 # The memory of this process, by which the versions are read all at once. As far as addresses go on 64 bits.
 _MEMORY = (ctypes.c_uint64 * (1 << 45)).from_address(0)
 
@@ -22,9 +24,15 @@ def version(dictionary: dict[Any, Any]) -> object:
     return id(dictionary), _version(dictionary)
 
 
+def names_of_class(kind: type) -> dict[str, Any]:
+    """The dictionary itself: what __dict__ gives of a class is a view of it."""
+    (names,) = (one for one in gc.get_referents(kind.__dict__) if isinstance(one, dict))
+    return names
+
+
 def _version(dictionary: dict[Any, Any]) -> object:
     # Where there are none, what is in a dictionary tells: right as well, but slow.
-    return _MEMORY[(id(dictionary) + _OFFSET) // _WORD] if _HAS_VERSIONS else list(map(id, dictionary.values()))
+    return _MEMORY[(id(dictionary) + _OFFSET) // _WORD] if HAS_VERSIONS else list(map(id, dictionary.values()))
 
 
 class Versions:
@@ -52,7 +60,7 @@ class Versions:
         self._seen[index] = _version(self._dictionaries[index])
 
     def _read(self) -> Any:
-        if len(self._words) < 2 or not _HAS_VERSIONS:
+        if len(self._words) < 2 or not HAS_VERSIONS:
             return list(map(_version, self._dictionaries))
         return list(operator.itemgetter(*self._words)(_MEMORY))
 
@@ -99,7 +107,7 @@ class _Words:
 def versions_of(dictionaries: Sequence[dict[str, Any]]) -> Versions:
     """Those of dictionaries that live as long as what is returned. By numpy where it is loaded: that is faster."""
     numpy = sys.modules.get("numpy")
-    gathers = _HAS_VERSIONS and numpy is not None and hasattr(numpy, "ndarray")
+    gathers = HAS_VERSIONS and numpy is not None and hasattr(numpy, "ndarray")
     versions = _GatheredVersions(numpy) if gathers else Versions()
     versions.extend(dictionaries)
     return versions

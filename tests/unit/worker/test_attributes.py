@@ -35,7 +35,7 @@ def _private_kb() -> int:
 def test_what_was_replaced_is_put_back(
     in_fork: InFork, monkeypatch: pytest.MonkeyPatch, has_versions: bool, has_numpy: bool
 ) -> None:
-    monkeypatch.setattr(versions, "_HAS_VERSIONS", has_versions and versions._HAS_VERSIONS)
+    monkeypatch.setattr(versions, "HAS_VERSIONS", has_versions and versions.HAS_VERSIONS)
     if has_numpy:
         pytest.importorskip("numpy")
     else:

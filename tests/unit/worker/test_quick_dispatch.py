@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any, List, NamedTuple, Optional  # noqa: UP035
 
 import pytest
+from flyteidl.core import literals_pb2
 from flytekit import task
+from flytekit.core import type_engine
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import (
     ExecutionParameters,
@@ -18,7 +20,7 @@ from flytekit.core.context_manager import (
 )
 from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.loggers import logger
-from flytekit.models.literals import Literal, LiteralCollection, LiteralMap
+from flytekit.models.literals import Literal, LiteralCollection, LiteralMap, Primitive, Scalar
 from flytekit.models.types import LiteralType, SimpleType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -109,6 +111,11 @@ def looks(value: int) -> int:
     return value + context.level + len(context.user_space_params.timeline_deck.time_info)
 
 
+def _literal_of(integer: int) -> Literal:
+    return Literal(scalar=Scalar(primitive=Primitive(integer=integer)))
+
+
+_SEVEN = _literal_of(7)
 _LISTS: dict[Any, st.SearchStrategy[Any]] = {
     list[str]: st.lists(st.text()),
     List[float]: st.lists(st.floats()),  # noqa: UP006  # as people write it
@@ -142,7 +149,7 @@ def _run(context: FlyteContext, way: Any, one: Any, inputs: LiteralMap, returned
     _RETURNED[:] = returned
     with FlyteContextManager.with_context(context.with_execution_state(state)) as own:
         try:
-            result: Any = way(own, one, inputs).to_flyte_idl().SerializeToString(deterministic=True)
+            result: Any = _serialized(way(own, one, inputs.to_flyte_idl()))
         except Exception as error:  # noqa: BLE001  # whatever it is, it has to be the same
             result = (type(error), str(error), type(error.__cause__), str(error.__cause__))
         timeline = [entry["Name"] for entry in parameters.timeline_deck.time_info]
@@ -151,8 +158,24 @@ def _run(context: FlyteContext, way: Any, one: Any, inputs: LiteralMap, returned
     return result, timeline
 
 
-def _flytekits(context: FlyteContext, one: Any, inputs: LiteralMap) -> Any:
-    return one.dispatch_execute(context, inputs)
+def _serialized(outputs: LiteralMap | literals_pb2.LiteralMap) -> bytes:
+    message = outputs.to_flyte_idl() if isinstance(outputs, LiteralMap) else outputs
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def _quick(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
+    return quick_dispatch.dispatch(context, one, inputs, literals_pb2.LiteralMap())
+
+
+def _in_place(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
+    """The quick way, which has to put the outputs into the message that it is given."""
+    outputs = literals_pb2.LiteralMap()
+    assert quick_dispatch.dispatch(context, one, inputs, outputs) is outputs
+    return outputs
+
+
+def _flytekits(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
+    return one.dispatch_execute(context, LiteralMap.from_flyte_idl(inputs))
 
 
 def _literal(context: FlyteContext, value: Any) -> Literal:
@@ -161,7 +184,7 @@ def _literal(context: FlyteContext, value: Any) -> Literal:
 
 
 def _assert_same(context: FlyteContext, one: Any, inputs: LiteralMap, returned: list[Any]) -> None:
-    ways = (quick_dispatch.dispatch, _flytekits)
+    ways = (_quick, _flytekits)
     quick, slow = (_run(context, way, one, inputs, list(returned)) for way in ways)
     assert quick == slow
 
@@ -227,11 +250,11 @@ def test_plain_tasks_do_go_the_quick_way(context: FlyteContext, monkeypatch: pyt
     monkeypatch.setattr(quick_dispatch, "run_sync", None)
     monkeypatch.setattr(PythonTask, "_literal_map_to_python_input", PythonTask._literal_map_to_python_input)
     for one in (_TASKS[int], two, nothing):
-        result, _ = _run(context, quick_dispatch.dispatch, one, inputs, [])
+        result, _ = _run(context, _quick, one, inputs, [])
         assert isinstance(result, bytes)
     for kind, value in ((list[list[int]], [[1], []]), (list[str], ["x"])):
         inputs = LiteralMap({"value": simple_values.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
-        result, _ = _run(context, quick_dispatch.dispatch, _TASKS_OF_LISTS[kind], inputs, [])
+        result, _ = _run(context, _quick, _TASKS_OF_LISTS[kind], inputs, [])
         assert isinstance(result, bytes)
 
 
@@ -246,7 +269,7 @@ def test_replaced_code_for_lists_is_called(context: FlyteContext, monkeypatch: p
     monkeypatch.setattr(ListTransformer, "async_to_python_value", seven)
     assert originals.originals().are_in_place()
     assert not originals.originals_of_lists().are_in_place()
-    result, _ = _run(context, quick_dispatch.dispatch, _TASKS[list], inputs, [])
+    result, _ = _run(context, _quick, _TASKS[list], inputs, [])
     assert result == LiteralMap({"o0": _literal(context, [7])}).to_flyte_idl().SerializeToString(deterministic=True)
 
 
@@ -265,8 +288,68 @@ def test_a_transformer_of_just_this_list_is_asked(context: FlyteContext, monkeyp
     inputs = LiteralMap({"value": _literal(context, [1])})
     monkeypatch.setitem(flytekit_private.transformers(), list[int], Sevens())
     _assert_same(context, _TASKS[list], inputs, [])
-    result, _ = _run(context, quick_dispatch.dispatch, _TASKS[list], inputs, [])
+    result, _ = _run(context, _quick, _TASKS[list], inputs, [])
     assert result == LiteralMap({"o0": _literal(context, 7)}).to_flyte_idl().SerializeToString(deterministic=True)
+
+
+def _serialize_one(value: Any) -> bytes:
+    return LiteralMap({"o0": value}).to_flyte_idl().SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [(int, 1), (float, 1.5), (bool, True), (str, "x"), (list[str], ["x", ""]), (list[int], [])]
+)
+def test_plain_values_need_no_models(
+    context: FlyteContext, kind: Any, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = LiteralMap({"value": TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
+    assert originals.originals_of_models().are_in_place()
+    monkeypatch.setattr(quick_dispatch, "to_python", None)
+    monkeypatch.setattr(quick_dispatch, "to_literal", None)
+    assert _run(context, _in_place, _returns(kind), inputs, [])[0] == _serialize_one(inputs.literals["value"])
+
+
+def test_integers_that_fit_into_no_literal_are_flytekits_to_refuse(context: FlyteContext) -> None:
+    """It does so only when it makes the message."""
+
+    def way(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
+        outputs = literals_pb2.LiteralMap()
+        result = quick_dispatch.dispatch(context, one, inputs, outputs)
+        assert result.literals["o0"].scalar.primitive.integer == 2**63
+        assert not outputs.literals
+        return result
+
+    result, _ = _run(context, way, _TASKS[int], LiteralMap({"value": _literal_of(1)}), [2**63])
+    assert result[0] is ValueError
+
+
+def test_replaced_models_are_asked(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = LiteralMap({"value": _literal_of(1)})
+    monkeypatch.setattr(Literal, "from_flyte_idl", classmethod(lambda _cls, _message: _SEVEN))
+    assert not originals.originals_of_models().are_in_place()
+    assert _run(context, _quick, _TASKS[int], inputs, [])[0] == _serialize_one(_SEVEN)
+    monkeypatch.undo()
+    assert originals.originals_of_models().are_in_place()
+
+
+@pytest.mark.parametrize(
+    ("name", "replaced"), [("_from_literal_transformer", lambda _: 7), ("_to_literal_transformer", lambda _: _SEVEN)]
+)
+def test_a_transformer_with_code_of_its_own_is_asked(
+    context: FlyteContext, name: str, replaced: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type_engine.IntTransformer, name, replaced)
+    assert _run(context, _quick, _TASKS[int], LiteralMap({"value": _literal_of(1)}), [])[0] == _serialize_one(_SEVEN)
+
+
+def test_another_transformer_is_asked(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = SimpleTransformer(
+        "other", int, LiteralType(simple=SimpleType.INTEGER), lambda _: _SEVEN, lambda one: one.scalar.primitive.integer
+    )
+    monkeypatch.setitem(flytekit_private.transformers(), int, other)
+    for one, value in ((_TASKS[int], _literal_of(1)), (_TASKS[list], Literal(collection=LiteralCollection([_SEVEN])))):
+        _assert_same(context, one, LiteralMap({"value": value}), [])
+    assert _run(context, _quick, _TASKS[int], LiteralMap({"value": _literal_of(1)}), [])[0] == _serialize_one(_SEVEN)
 
 
 def test_replaced_code_of_flytekit_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +357,7 @@ def test_replaced_code_of_flytekit_is_called(context: FlyteContext, monkeypatch:
     monkeypatch.setattr(PythonTask, "post_execute", lambda *_: 7)
     assert not originals.originals().are_in_place()
     assert (
-        _run(context, quick_dispatch.dispatch, _TASKS[int], inputs, [])[0]
+        _run(context, _quick, _TASKS[int], inputs, [])[0]
         == _run(context, _flytekits, _TASKS[int], LiteralMap({"value": _literal(context, 7)}), [])[0]
     )
 
@@ -283,7 +366,7 @@ def test_a_task_with_a_method_of_its_own_is_asked(context: FlyteContext, monkeyp
     inputs = LiteralMap({"value": _literal(context, 1)})
     monkeypatch.setattr(_TASKS[int], "execute", lambda **_: 5)
     _assert_same(context, _TASKS[int], inputs, [])
-    assert _run(context, quick_dispatch.dispatch, _TASKS[int], inputs, [])[0] == LiteralMap(
+    assert _run(context, _quick, _TASKS[int], inputs, [])[0] == LiteralMap(
         {"o0": _literal(context, 5)}
     ).to_flyte_idl().SerializeToString(deterministic=True)
 
@@ -291,6 +374,6 @@ def test_a_task_with_a_method_of_its_own_is_asked(context: FlyteContext, monkeyp
 def test_detailed_logs_are_written_as_ever(context: FlyteContext, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger=logger.name):
         logger.addHandler(caplog.handler)
-        _run(context, quick_dispatch.dispatch, _TASKS[int], LiteralMap({"value": _literal(context, 1)}), [])
+        _run(context, _quick, _TASKS[int], LiteralMap({"value": _literal(context, 1)}), [])
         logger.removeHandler(caplog.handler)
     assert any("Invoking" in record.getMessage() for record in caplog.records)

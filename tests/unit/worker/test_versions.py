@@ -19,7 +19,7 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delitem(sys.modules, "numpy", raising=False)
 
 
-@pytest.mark.skipif(not versions._HAS_VERSIONS, reason="this Python counts none")
+@pytest.mark.skipif(not versions.HAS_VERSIONS, reason="this Python counts none")
 def test_numpy_gathers_where_it_is_loaded() -> None:
     pytest.importorskip("numpy")
     assert type(versions_of([{"a": 1}])) is not Versions
@@ -42,7 +42,7 @@ def test_those_that_changed_are_told_until_they_are_accepted(count: int) -> None
 
 
 @pytest.mark.usefixtures("_way")
-@pytest.mark.skipif(not versions._HAS_VERSIONS, reason="this Python counts none")
+@pytest.mark.skipif(not versions.HAS_VERSIONS, reason="this Python counts none")
 def test_what_is_changed_and_changed_back_has_changed() -> None:
     dictionaries = [{"name": min}, {"name": max}]
     seen, before = versions_of(dictionaries), version(dictionaries[1])

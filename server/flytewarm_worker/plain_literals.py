@@ -1,0 +1,85 @@
+"""Numbers, texts and lists of them, straight from messages of literals and into such.
+
+flytekit makes a model of each part of a message, and of that the value: of a list of 100,000 numbers half a million
+objects. What is not covered is left to it: what is not of the expected kind, other types, transformers and models that
+were replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flyteidl.core import literals_pb2
+from flytekit.core import type_engine
+from flytekit.core.type_engine import SimpleTransformer
+
+from flytewarm_worker import flytekit_private
+from flytewarm_worker.originals import originals_of_models
+from flytewarm_worker.simple_values import NotCoveredError, items_type
+
+# Fields of a primitive.
+_FIELDS: dict[type, str] = {int: "integer", float: "float_value", bool: "boolean", str: "string_value"}
+_TRANSFORMERS: dict[type, SimpleTransformer[Any]] = {
+    int: type_engine.IntTransformer,
+    float: type_engine.FloatTransformer,
+    bool: type_engine.BoolTransformer,
+    str: type_engine.StrTransformer,
+}
+
+
+def read(message: literals_pb2.Literal, expected: Any) -> Any:
+    """What TypeEngine.to_python_value() makes of the literal. Raises NotCoveredError. Only where originals() and
+    originals_of_models() are in place."""
+    if (field := _field(expected)) is not None:
+        return _primitive(message, field)
+    items = items_type(expected)
+    if message.WhichOneof("value") != "collection":
+        raise NotCoveredError
+    literals = message.collection.literals
+    if (field := _field(items)) is not None:
+        return [_primitive(one, field) for one in literals]
+    return [read(one, items) for one in literals]
+
+
+def fill(message: literals_pb2.Literal, value: Any, expected: Any) -> None:
+    """Makes an empty message what TypeEngine.to_literal() makes of the value. Raises NotCoveredError, or what protobuf
+    raises for a value that has no place in it, and leaves a part of it then. As read()."""
+    if (field := _field(expected)) is not None:
+        _set(message, value, expected, field)
+        return
+    items = items_type(expected)
+    if type(value) is not list:
+        raise NotCoveredError
+    literals = message.collection.literals
+    # Also without items.
+    message.collection.SetInParent()
+    if (field := _field(items)) is None:
+        for one in value:
+            fill(literals.add(), one, items)
+    else:
+        for one in value:
+            _set(literals.add(), one, items, field)
+
+
+def are_models_in_place() -> bool:
+    """Whether read() and fill() may stand in for flytekit's models now."""
+    return originals_of_models().are_in_place()
+
+
+def _field(expected: Any) -> str | None:
+    if type(expected) is not type or (field := _FIELDS.get(expected)) is None:
+        return None
+    return field if flytekit_private.transformers().get(expected) is _TRANSFORMERS[expected] else None
+
+
+def _primitive(message: literals_pb2.Literal, field: str) -> Any:
+    primitive = message.scalar.primitive
+    if primitive.WhichOneof("value") != field:
+        raise NotCoveredError
+    return getattr(primitive, field)
+
+
+def _set(message: literals_pb2.Literal, value: Any, expected: type, field: str) -> None:
+    if type(value) is not expected:
+        raise NotCoveredError
+    setattr(message.scalar.primitive, field, value)
