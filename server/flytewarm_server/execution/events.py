@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from flytewarm_server.messages import execution_pb2
+from flytewarm_server.timers import Delay
 
 # Events that happen within this time of each other travel in one message, so a quick task costs one message.
 COALESCE_SECONDS = 0.01
@@ -23,14 +24,17 @@ def without_logs(events: list[execution_pb2.Event]) -> list[execution_pb2.Event]
 class EventLog:
     """Append-only. The event with the outcome closes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, coalescing: Delay) -> None:
+        """`coalescing`: how long events wait for others; of COALESCE_SECONDS, for all logs of a service."""
+        self._coalescing = coalescing
         self._events: list[execution_pb2.Event] = []
         self._released = 0
         self._closed = False
         self.bytes = 0
         # The literal map of the outputs where it is large: the outcome's event is without it then.
         self.literals: bytes | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        # Whether events wait for others to be released with.
+        self._coalesces = False
         self._listeners: set[Callable[[], None]] = set()
 
     @property
@@ -53,8 +57,9 @@ class EventLog:
             self._closed = True
             self.literals = literals
             self._release()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._release)
+        elif not self._coalesces:
+            self._coalesces = True
+            self._coalescing.call(self._end_coalescing)
 
     @property
     def last_sequence(self) -> int:
@@ -107,10 +112,12 @@ class EventLog:
         finally:
             self.unlisten(listener)
 
+    def _end_coalescing(self) -> None:
+        self._coalesces = False
+        if not self._closed:
+            self._release()
+
     def _release(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self._released = len(self._events)
         for listener in self._listeners:
             listener()

@@ -12,6 +12,7 @@ from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.execution.states import EXECUTION_TABLE, ExecutionState
 from flytewarm_server.lifecycle import Lifecycle
 from flytewarm_server.messages import execution_pb2
+from flytewarm_server.timers import Delay
 
 _STREAMS = (execution_pb2.LOG_STREAM_STDOUT, execution_pb2.LOG_STREAM_STDERR)
 
@@ -31,12 +32,13 @@ class Execution:
         execution_id: str,
         request: ValidRequest,
         max_log_bytes: int,
+        coalescing: Delay,
         on_metric: MetricObserver = ignore_metric,
         number: int = 0,
         level: int = 0,
     ) -> None:
-        """`number` grows with each execution of the service; `level` is 0 for what no other execution asked for, and
-        otherwise one more than that one's."""
+        """For `coalescing` see EventLog. `number` grows with each execution of the service; `level` is 0 for what no
+        other execution asked for, and otherwise one more than that one's."""
         self.id = execution_id
         self.number = number
         self.level = level
@@ -47,7 +49,7 @@ class Execution:
         # When its timeout passes, in the event loop's time; None without one.
         self.deadline: float | None = None
         self.request = request
-        self.log = EventLog()
+        self.log = EventLog(coalescing)
         # Set when the service decides to end it (the worker's own outcome may still win, see Pool), or when its worker
         # is lost.
         self.ending: Ending | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from flytewarm_server.execution.events import COALESCE_SECONDS
 from flytewarm_server.execution.execution import Execution, MetricObserver, ignore_metric
 from flytewarm_server.execution.request import ValidRequest
+from flytewarm_server.timers import Delay
 
 
 class RequestMismatchError(Exception):
@@ -29,6 +31,7 @@ class Registry:
         self._bytes = 0
         self._max_log_bytes = max_log_bytes
         self._on_metric = on_metric
+        self._coalescing = Delay(COALESCE_SECONDS)
         self._count = 0
         self._running: dict[str, Execution] = {}
         self._finished: OrderedDict[str, Execution] = OrderedDict()
@@ -62,9 +65,11 @@ class Registry:
 
     def create(self, request: ValidRequest, level: int = 0) -> Execution:
         """Makes a new execution, with an id of its own when the request names none. For `level` see Execution."""
-        execution_id = request.message.execution_id or secrets.token_hex(8)
+        execution_id = request.message.execution_id or os.urandom(8).hex()
         self._count += 1
-        execution = Execution(execution_id, request, self._max_log_bytes, self._on_metric, self._count, level)
+        execution = Execution(
+            execution_id, request, self._max_log_bytes, self._coalescing, self._on_metric, self._count, level
+        )
         self._running[execution.id] = execution
         return execution
 

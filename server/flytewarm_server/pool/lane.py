@@ -281,7 +281,7 @@ class Lane:
     def worker_free_soon(self, worker: Worker) -> None:
         """Hands it what it would be given when it is ready, unless that depends on what is there then."""
         level = self._level(worker.level)
-        if self.waiting != len(level.queue) or level.queue.own_process:
+        if not level.queue or self.waiting != len(level.queue) or level.queue.own_process:
             return
         if (execution := self._first(level.queue)) is not None and not self._owner.execution_expired(execution):
             worker.execute_next(execution)

@@ -24,6 +24,7 @@ from flytewarm_server.lifecycle import Lifecycle
 from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
 from flytewarm_server.pool.pipes import PipeReaders, line_logger
 from flytewarm_server.pool.states import WORKER_TABLE, WorkerState
+from flytewarm_server.timers import Countdown
 
 _log = structlog.get_logger(__name__)
 Description = asyncio.Future[frames_pb2.WorkerReply]
@@ -84,7 +85,10 @@ class Worker(asyncio.Protocol):
         owner: WorkerOwner,
         limits: EventLimits,
         on_change: Callable[[Worker, WorkerState | None, WorkerState], None],
+        restore_seconds: float,
+        on_restore_timeout: Callable[[Worker], None],
     ) -> None:
+        """`on_restore_timeout` is called when it is not ready again `restore_seconds` after an outcome."""
         self.name = name
         self.pid = 0
         self.executions = 0
@@ -96,8 +100,8 @@ class Worker(asyncio.Protocol):
         self.execution: Execution | None = None
         # What it begins as soon as it is ready again. Until then that waits for a worker, as all others do.
         self.next: Execution | None = None
-        # What gives it up unless it is ready again soon; None but after an execution.
-        self.restoring: asyncio.TimerHandle | None = None
+        # From an execution's outcome until it is ready again.
+        self.restoring = Countdown(restore_seconds, partial(on_restore_timeout, self))
         # Whether its environment sees to its end already, and why it came to that (Metrics.worker_exited).
         self.burying = False
         self.end_reason = "lost"
@@ -227,16 +231,10 @@ class Worker(asyncio.Protocol):
         if self.state not in (WorkerState.RETIRING, WorkerState.DEAD):
             self._lifecycle.move(WorkerState.RETIRING)
 
-    def restored(self) -> None:
-        """It is ready again, or not waited for any more."""
-        if self.restoring is not None:
-            self.restoring.cancel()
-            self.restoring = None
-
     def dead(self, status: int | None) -> None:
         """Its process has ended."""
         self.exit_status = status
-        self.restored()
+        self.restoring.close()
         if not self.exited.done():
             self.exited.set_result(status)
         if self.state is not WorkerState.DEAD:

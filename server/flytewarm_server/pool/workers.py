@@ -148,7 +148,8 @@ class Workers:
         self._size = sizing.grown(self._size, bounds, census, demand)
         for _ in range(sizing.to_fork(self._size, bounds, census, demand)):
             name = f"{self._environment}-{next(self._names)}"
-            worker = Worker(name, self, self._terms.limits, self._changed)
+            terms = self._terms
+            worker = Worker(name, self, terms.limits, self._changed, terms.start_timeout, self._give_up_restoring)
             self._workers[name] = worker
             self._background.spawn(self._fork(worker))
 
@@ -229,7 +230,7 @@ class Workers:
 
     def worker_ready(self, worker: Worker, ready: frames_pb2.WorkerReady) -> None:
         """The worker can take a request, or must go."""
-        worker.restored()
+        worker.restoring.end()
         self._start_failures = 0
         if ready.retire_reason:
             self.retire(worker, ready.retire_reason)
@@ -253,8 +254,7 @@ class Workers:
         self, worker: Worker, execution: Execution, outcome: execution_pb2.Outcome, *, alone: bool
     ) -> None:
         """The worker's execution has ended; `alone`: and can have left nothing that writes."""
-        loop, limit = asyncio.get_running_loop(), self._terms.start_timeout
-        worker.restoring = loop.call_later(limit, self._give_up_restoring, worker)
+        worker.restoring.begin()
         self._owner.worker_outcome(worker, execution, outcome)
         if alone and self._goes_on(worker):
             self._owner.worker_free_soon(worker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from flytewarm_api.nesting import METADATA_KEY
@@ -79,7 +79,7 @@ class TaskExecutor:
             valid = dataclasses.replace(valid, literals=received.literals)
         execution = self._accept(valid, self._parent(context))
         first_id = execution.id
-        with self._watching(execution):
+        with _Watching(execution, self._left):
             async for events in execution.log.batches():
                 told = without_logs(events) if request.events.omit_logs else events
                 response = task_executor_pb2.ExecuteTaskResponse(execution_id=first_id, events=told)
@@ -115,7 +115,7 @@ class TaskExecutor:
         if execution.ended and request.from_sequence > execution.log.last_sequence:
             last = execution.log.last_sequence
             raise status.out_of_range(f"execution {execution.id!r} has ended with event {last}")
-        with self._watching(execution):
+        with _Watching(execution, self._left):
             async for events in execution.log.batches(request.from_sequence):
                 response = task_executor_pb2.WatchExecutionResponse(events=events)
                 literals = execution.log.literals if events[-1].HasField("outcome") else None
@@ -178,16 +178,6 @@ class TaskExecutor:
         if execution is None:
             raise status.not_found(f"no execution {execution_id!r} is running or remembered")
         return execution
-
-    @contextlib.contextmanager
-    def _watching(self, execution: Execution) -> Iterator[None]:
-        """While one client reads its events, who may leave."""
-        execution.watchers += 1
-        try:
-            yield
-        finally:
-            execution.watchers -= 1
-            self._left(execution)
 
     async def _validated(self, request: task_executor_pb2.ExecuteTaskRequest) -> ValidRequest:
         if len(request.inputs_json) < _LARGE_JSON:
@@ -253,3 +243,19 @@ class TaskExecutor:
         if execution.ended or execution.watchers or policy.on_disconnect == settings_pb2.ON_DISCONNECT_CONTINUE:
             return
         self._pool.end(execution, cancelled("the client disconnected, or its deadline passed"))
+
+
+class _Watching:
+    """While one client reads an execution's events, who may leave. A class, as in the way of each request."""
+
+    __slots__ = ("_execution", "_on_leave")
+
+    def __init__(self, execution: Execution, on_leave: Callable[[Execution], None]) -> None:
+        self._execution, self._on_leave = execution, on_leave
+
+    def __enter__(self) -> None:
+        self._execution.watchers += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._execution.watchers -= 1
+        self._on_leave(self._execution)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flytewarm_api.worker.framing import encode_frame
+from flytewarm_server.execution.events import COALESCE_SECONDS
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.messages import execution_pb2, frames_pb2, task_executor_pb2
@@ -22,6 +23,7 @@ from flytewarm_server.pool.start_method import StartMethod
 from flytewarm_server.pool.states import WorkerState
 from flytewarm_server.pool.worker import EventLimits, Worker
 from flytewarm_server.pool.workers import Workers, WorkerTerms
+from flytewarm_server.timers import Delay
 
 READY = frames_pb2.WorkerReady
 
@@ -182,4 +184,4 @@ class StandInPool:
 
 def make_execution(name: str = "x", *, own_process: bool = False, level: int = 0) -> Execution:
     request = ValidRequest(task_executor_pb2.ExecuteTaskRequest(), own_process=own_process)
-    return Execution(name, request, max_log_bytes=1 << 20, level=level)
+    return Execution(name, request, max_log_bytes=1 << 20, coalescing=Delay(COALESCE_SECONDS), level=level)

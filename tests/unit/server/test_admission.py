@@ -10,11 +10,14 @@ from flytewarm_server.execution.admission import Admission, QueueFullError, Wait
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.messages import settings_pb2, task_executor_pb2
+from flytewarm_server.timers import Delay
 
 
 def _execution(name: str, priority: int = 0) -> Execution:
     policy = settings_pb2.ExecutionPolicy(priority=priority)
-    return Execution(name, ValidRequest(task_executor_pb2.ExecuteTaskRequest(policy=policy)), max_log_bytes=0)
+    return Execution(
+        name, ValidRequest(task_executor_pb2.ExecuteTaskRequest(policy=policy)), max_log_bytes=0, coalescing=Delay(0)
+    )
 
 
 def _drain(queue: WaitingQueue) -> list[str]:
@@ -65,7 +68,12 @@ def test_it_behaves_as_a_sorted_list(steps: list[int | str | tuple[str, int]]) -
 
 def test_it_tells_its_order_and_who_wants_a_process_of_its_own() -> None:
     queue = WaitingQueue()
-    alone = Execution("c", ValidRequest(task_executor_pb2.ExecuteTaskRequest(), own_process=True), max_log_bytes=0)
+    alone = Execution(
+        "c",
+        ValidRequest(task_executor_pb2.ExecuteTaskRequest(), own_process=True),
+        max_log_bytes=0,
+        coalescing=Delay(0),
+    )
     for execution in (_execution("a"), _execution("b", 5), alone):
         queue.push(execution)
     assert [execution.id for execution in queue] == ["b", "a", "c"]

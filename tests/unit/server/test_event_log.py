@@ -7,6 +7,7 @@ import time
 
 from flytewarm_server.execution.events import COALESCE_SECONDS, EventLog
 from flytewarm_server.messages import execution_pb2
+from flytewarm_server.timers import Delay
 
 MEBIBYTE = 1 << 20
 
@@ -28,7 +29,7 @@ def _sequences(batches: list[list[execution_pb2.Event]]) -> list[list[int]]:
 
 
 async def test_sequences_have_no_gaps_and_times_are_filled_in() -> None:
-    log, before = EventLog(), time.time_ns()
+    log, before = EventLog(Delay(COALESCE_SECONDS)), time.time_ns()
     given = _text("b")
     given.time.FromJsonString("2001-02-03T04:05:06.007Z")
     log.append(_text("a"))
@@ -41,7 +42,7 @@ async def test_sequences_have_no_gaps_and_times_are_filled_in() -> None:
 
 
 async def test_events_of_one_moment_travel_together() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     reader = log.batches()
     waiting = asyncio.ensure_future(anext(reader))
     begin = time.monotonic()
@@ -56,7 +57,7 @@ async def test_events_of_one_moment_travel_together() -> None:
 
 
 async def test_an_outcome_is_released_at_once_with_what_came_before() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     log.append(_text("a"))
     assert not log.closed
     assert log.outcome() is None
@@ -69,7 +70,7 @@ async def test_an_outcome_is_released_at_once_with_what_came_before() -> None:
 
 
 async def test_a_waiting_reader_is_woken_by_the_outcome() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     readers = [asyncio.ensure_future(_read(log)) for _ in range(3)]
     await asyncio.sleep(0)
     log.append(_outcome())
@@ -77,7 +78,7 @@ async def test_a_waiting_reader_is_woken_by_the_outcome() -> None:
 
 
 async def test_a_late_reader_sees_everything_and_any_part_of_it() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     for text in "abc":
         log.append(_text(text))
     log.append(_outcome())
@@ -89,7 +90,7 @@ async def test_a_late_reader_sees_everything_and_any_part_of_it() -> None:
 
 
 async def test_a_reader_may_begin_with_an_event_to_come() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     reader = asyncio.ensure_future(_read(log, from_sequence=3))
     for text in "abc":
         log.append(_text(text))
@@ -98,7 +99,7 @@ async def test_a_reader_may_begin_with_an_event_to_come() -> None:
 
 
 async def test_nothing_follows_the_outcome() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     log.append(_outcome())
     log.append(_text("late"))
     log.append(_outcome())
@@ -106,7 +107,7 @@ async def test_nothing_follows_the_outcome() -> None:
 
 
 async def test_batches_are_bounded_in_bytes() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     sizes = [600_000, 300_000, 300_000, 3 * MEBIBYTE, 10, 10]
     for size in sizes:
         log.append(_text("x" * size))
@@ -119,7 +120,7 @@ async def test_batches_are_bounded_in_bytes() -> None:
 
 
 async def test_a_cancelled_reader_leaves_the_others_alone() -> None:
-    log = EventLog()
+    log = EventLog(Delay(COALESCE_SECONDS))
     leaving, staying = asyncio.ensure_future(_read(log)), asyncio.ensure_future(_read(log))
     await asyncio.sleep(0)
     leaving.cancel()

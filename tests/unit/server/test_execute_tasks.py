@@ -18,6 +18,7 @@ from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.messages import execution_pb2, settings_pb2, task_executor_pb2
 from flytewarm_server.rpc.execute_tasks import ExecutionStream, StreamLimits
 from flytewarm_server.rpc.status import CallError, Violation, invalid, queue_full
+from flytewarm_server.timers import Delay
 
 _MIB = 1 << 20
 _Request = task_executor_pb2.ExecuteTaskRequest
@@ -51,7 +52,7 @@ class _Front:
         if len(self.running) >= self._places:
             raise queue_full("full", "--max-queue", 1)
         self.accepted += 1
-        execution = Execution(f"e-{self.accepted}", request, 10 * _MIB)
+        execution = Execution(f"e-{self.accepted}", request, 10 * _MIB, Delay(COALESCE_SECONDS))
         execution.starting()
         execution.running("w", warm=True)
         self.running.append(execution)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from flytewarm_server.execution.events import COALESCE_SECONDS
 from flytewarm_server.execution.execution import Execution
 from flytewarm_server.execution.request import ValidRequest
 from flytewarm_server.execution.states import ExecutionState
 from flytewarm_server.lifecycle import IllegalTransitionError
 from flytewarm_server.messages import execution_pb2, task_executor_pb2
+from flytewarm_server.timers import Delay
 
 OUT, ERR = execution_pb2.LOG_STREAM_STDOUT, execution_pb2.LOG_STREAM_STDERR
 
 
 def _execution(max_log_bytes: int = 1000) -> Execution:
-    return Execution("e-1", ValidRequest(task_executor_pb2.ExecuteTaskRequest()), max_log_bytes)
+    return Execution(
+        "e-1", ValidRequest(task_executor_pb2.ExecuteTaskRequest()), max_log_bytes, Delay(COALESCE_SECONDS)
+    )
 
 
 def _succeeded() -> execution_pb2.Outcome:
