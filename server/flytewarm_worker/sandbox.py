@@ -70,7 +70,7 @@ class Sandboxes:
         # flytekit gives it a random name; so do we, once.
         self._user = uuid.uuid4().hex
         self._watches = Watches(may_watch=may_watch)
-        # How often one that is not watched was put back, and is before one is.
+        # How often one that is not watched, but could be, was put back, and is before one is.
         self._unwatched, self._patience = 0, _PATIENCE
         self._next = self._make()
 
@@ -115,7 +115,7 @@ class Sandboxes:
         """Whether it is as it was made. Not when another one shall be made, to be watched. Raises OSError."""
         if os.path.islink(root):
             raise OSError("a link is in its place")
-        self._unwatched += not self._watches.is_watching
+        self._unwatched += self._watches.are_granted and not self._watches.is_watching
         if self._unwatched >= self._patience or not os.path.isdir(root):
             return False
         is_restored = self._tree.restore(root, contents, self._started_ns)

@@ -43,6 +43,11 @@ class Watches:
         self._files: set[int] = set()
         self._namespace = 0
 
+    @property
+    def are_granted(self) -> bool:
+        """Whether begin() may watch anything."""
+        return self._queue is not None and self._mounts is not None
+
     def begin(self, directories: Iterable[str], files: Iterable[str]) -> None:
         """Watches these and no others: what happens to a directory's mode and entries, and to a file."""
         self.end()

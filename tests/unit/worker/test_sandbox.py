@@ -22,14 +22,14 @@ _SECOND_NS = 1_000_000_000
 _LONG_NS = 3600 * _SECOND_NS
 
 
-def _sandboxes(tmp_path: Path) -> Sandboxes:
+def _sandboxes(tmp_path: Path, *, may_watch: bool = True) -> Sandboxes:
     for name in ("worker", "app"):
         (tmp_path / name).mkdir()
     (tmp_path / "app" / "data.txt").write_text("of the app")
     (tmp_path / "app" / "large.bin").write_bytes(bytes((1 << 20) + 1))
     (tmp_path / "app" / "package").mkdir()
     (tmp_path / "app" / "linked.txt").symlink_to(tmp_path / "app" / "data.txt")
-    return Sandboxes(tmp_path / "worker", str(tmp_path / "app"), may_watch=True)
+    return Sandboxes(tmp_path / "worker", str(tmp_path / "app"), may_watch=may_watch)
 
 
 def test_the_sandbox_surrounds_an_execution(in_fork: InFork, tmp_path: Path) -> None:
@@ -314,6 +314,25 @@ def test_a_watched_sandbox_that_nobody_touched_is_not_looked_at(
         Path(sandbox.tmp, "left.txt").touch()
         assert sandboxes.replace() == ""
         assert sandbox.tmp in looked
+
+    in_fork(check)
+
+
+@pytest.mark.parametrize(("may_watch", "made"), [(False, 0), (True, 1)])
+def test_a_sandbox_is_made_anew_to_be_watched_only_where_it_may_be(
+    in_fork: InFork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_watch: bool, made: int
+) -> None:
+    monkeypatch.setattr(sandbox_module, "_PATIENCE", 2)
+
+    def check() -> None:
+        sandboxes = _sandboxes(tmp_path, may_watch=may_watch)
+        removed: list[str] = []
+        remove_tree = sandbox_module.remove_tree
+        monkeypatch.setattr(sandbox_module, "remove_tree", lambda path: removed.append(path) or remove_tree(path))
+        for _ in range(6):
+            sandboxes.enter({})
+            assert sandboxes.replace() == ""
+        assert len(removed) == made
 
     in_fork(check)
 
