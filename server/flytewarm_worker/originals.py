@@ -11,7 +11,7 @@ from typing import Any
 from flytekit.core import type_engine
 from flytekit.core.python_auto_container import DefaultTaskResolver
 from flytekit.core.python_function_task import PythonFunctionTask
-from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
+from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.core.utils import timeit
 from flytekit.models import literals
 from flytekit.tools import module_loader
@@ -67,6 +67,14 @@ _PLACES_OF_LISTS: _Places = (
 )
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_LISTS = frozenset({"f796936cd28a8b36a7e9547601d29cd3b3fbc7fd039a56c638be9e31976efa29"})
+
+_PLACES_OF_DICTIONARIES: _Places = (
+    *((DictTransformer, name) for name in ("assert_type", "type_assertions_enabled")),
+    *((DictTransformer, name) for name in ("async_to_literal", "async_to_python_value", "extract_types")),
+    (type_engine, "_run_coros_in_chunks"),
+)
+# The same in flytekit 1.15.4 and in 1.16.31.
+_KNOWN_OF_DICTIONARIES = frozenset({"6ad657c45f8b2b7a93bc6bcd11fe58c655fcc6642ae4fe2dbafcbf45d664a4d7"})
 
 _PLACES_OF_MODELS: _Places = (
     *(
@@ -150,6 +158,12 @@ def originals() -> Originals:
 def originals_of_lists() -> Originals:
     """Those that convert lists."""
     return Originals(_PLACES_OF_LISTS, _KNOWN_OF_LISTS)
+
+
+@functools.cache
+def originals_of_dictionaries() -> Originals:
+    """Those that convert dictionaries."""
+    return Originals(_PLACES_OF_DICTIONARIES, _KNOWN_OF_DICTIONARIES)
 
 
 @functools.cache

@@ -7,12 +7,12 @@ import datetime
 from typing import Any, get_args, get_origin
 
 from flytekit.core.context_manager import FlyteContext
-from flytekit.core.type_engine import ListTransformer, SimpleTransformer
+from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer
 from flytekit.models.literals import Literal, LiteralCollection
 from flytekit.models.types import LiteralType
 
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.originals import originals_of_lists
+from flytewarm_worker.originals import originals_of_dictionaries, originals_of_lists
 
 _SIMPLE = frozenset({int, float, bool, str, datetime.datetime, datetime.timedelta, datetime.date})
 
@@ -65,3 +65,15 @@ def items_type(expected: Any) -> Any:
     if expected in transformers or not originals_of_lists().are_in_place():
         raise NotCoveredError
     return items
+
+
+def values_type(expected: Any) -> Any:
+    """The type of the values of a dictionary with texts as keys, as flytekit's own transformer of dictionaries has it.
+    Raises NotCoveredError."""
+    transformers = flytekit_private.transformers()
+    if get_origin(expected) is not dict or type(transformers.get(dict)) is not DictTransformer:
+        raise NotCoveredError
+    keys, values = get_args(expected)
+    if keys is not str or expected in transformers or not originals_of_dictionaries().are_in_place():
+        raise NotCoveredError
+    return values

@@ -33,7 +33,13 @@ from flytewarm_worker.context import loading_context
 from flytewarm_worker.hooks import WORKER_HOOKS, Cancellation
 from flytewarm_worker.limits import fit_description
 from flytewarm_worker.modules import imported as imported_modules
-from flytewarm_worker.originals import originals, originals_of_lists, originals_of_loading, originals_of_models
+from flytewarm_worker.originals import (
+    originals,
+    originals_of_dictionaries,
+    originals_of_lists,
+    originals_of_loading,
+    originals_of_models,
+)
 from flytewarm_worker.preparation import Stages
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.random_state import RANDOM_STATES
@@ -52,6 +58,7 @@ def preload() -> None:
     """Imports in the base zygote what flytekit imports on first use, and what tasks often do."""
     originals()
     originals_of_lists()
+    originals_of_dictionaries()
     originals_of_models()
     originals_of_loading()
     flytekit_private.load_type_transformers()

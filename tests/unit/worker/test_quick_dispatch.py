@@ -4,7 +4,7 @@ import datetime
 import logging
 import tempfile
 from collections.abc import Iterator
-from typing import Annotated, Any, List, NamedTuple, Optional  # noqa: UP035
+from typing import Annotated, Any, Dict, List, NamedTuple, Optional  # noqa: UP035
 
 import pytest
 from flyteidl.core import literals_pb2
@@ -18,7 +18,7 @@ from flytekit.core.context_manager import (
     FlyteContextManager,
     OutputMetadataTracker,
 )
-from flytekit.core.type_engine import ListTransformer, SimpleTransformer, TypeEngine
+from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.loggers import logger
 from flytekit.models.literals import Literal, LiteralCollection, LiteralMap, Primitive, Scalar
 from flytekit.models.types import LiteralType, SimpleType
@@ -125,6 +125,13 @@ _LISTS: dict[Any, st.SearchStrategy[Any]] = {
     list[Annotated[int, "of the user"]]: st.lists(st.integers()),
     list[Optional[int]]: st.lists(st.one_of(st.integers(), st.none())),  # noqa: UP045  # as people write it
     list[dict[str, int]]: st.lists(st.dictionaries(st.text(), st.integers())),
+    dict[str, float]: st.dictionaries(st.text(), st.floats()),
+    Dict[str, str]: st.dictionaries(st.text(), st.text()),  # noqa: UP006  # as people write it
+    dict[str, list[bool]]: st.dictionaries(st.text(), st.lists(st.booleans())),
+    dict[str, dict[str, int]]: st.dictionaries(st.text(), st.dictionaries(st.text(), st.integers())),
+    dict[str, datetime.datetime]: st.dictionaries(st.text(), _VALUES[datetime.datetime]),
+    dict[int, str]: st.dictionaries(st.integers(-(2**31), 2**31), st.text()),
+    dict: st.dictionaries(st.text(), st.integers(-(2**31), 2**31)),
 }
 _TASKS_OF_LISTS = {kind: _returns(kind) for kind in _LISTS}
 _OTHERS = (two, named, single, nothing, no_inputs, raises, annotated, with_deck, looks)
@@ -220,6 +227,8 @@ def test_lists_of_any_type_for_inputs_of_any_type(context: FlyteContext, data: s
 
 def _with_one_item(value: Any) -> Any:
     """Of several items that do not fit flytekit tells any one."""
+    if isinstance(value, dict):
+        return {name: _with_one_item(one) for name, one in [*value.items()][:1]}
     return [_with_one_item(one) for one in value[:1]] if isinstance(value, list) else value
 
 
@@ -273,6 +282,23 @@ def test_replaced_code_for_lists_is_called(context: FlyteContext, monkeypatch: p
     assert result == LiteralMap({"o0": _literal(context, [7])}).to_flyte_idl().SerializeToString(deterministic=True)
 
 
+def test_replaced_code_for_dictionaries_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of lists does not matter for it."""
+    kind = dict[str, int]
+    one = _returns(kind)
+    inputs = LiteralMap({"value": TypeEngine.to_literal(context, {"a": 1}, kind, TypeEngine.to_literal_type(kind))})
+    originals.originals_of_dictionaries()
+
+    async def seven(*_: Any) -> Any:
+        return {"a": 7}
+
+    monkeypatch.setattr(DictTransformer, "async_to_python_value", seven)
+    assert originals.originals_of_lists().are_in_place()
+    assert not originals.originals_of_dictionaries().are_in_place()
+    result, _ = _run(context, _quick, one, inputs, [])
+    assert result == _serialize_one(Literal(map=LiteralMap({"a": _SEVEN})))
+
+
 def test_a_transformer_of_just_this_list_is_asked(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
     class Sevens(SimpleTransformer[Any]):
         def __init__(self) -> None:
@@ -297,7 +323,18 @@ def _serialize_one(value: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [(int, 1), (float, 1.5), (bool, True), (str, "x"), (list[str], ["x", ""]), (list[int], [])]
+    ("kind", "value"),
+    [
+        (int, 1),
+        (float, 1.5),
+        (bool, True),
+        (str, "x"),
+        (list[str], ["x", ""]),
+        (list[int], []),
+        (dict[str, float], {"x": 1.5, "": 0.0}),
+        (dict[str, list[int]], {}),
+        (list[dict[str, str]], [{}, {"x": "y"}]),
+    ],
 )
 def test_plain_values_need_no_models(
     context: FlyteContext, kind: Any, value: Any, monkeypatch: pytest.MonkeyPatch
