@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 
 class Delay:
-    """Calls functions a fixed time after each was given, by one timer for all. They cannot be cancelled."""
+    """Calls functions a fixed time after each was given, by one timer for all. They cannot be cancelled. Lives on one
+    event loop."""
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: the time."""
@@ -57,7 +58,7 @@ class Countdown:
         self._begun = None
 
     def close(self) -> None:
-        """Nothing will begin any more."""
+        """As end(), and no timer stays."""
         self._begun = None
         if self._timer is not None:
             self._timer.cancel()

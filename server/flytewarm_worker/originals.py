@@ -1,4 +1,8 @@
-"""The code of flytekit that the quick ways stand in for: only where it is what those were written after."""
+"""The code of flytekit that the quick ways stand in for: only where it is what those were written after.
+
+What is not seen: another `__code__` of a function that is in its place, and what a function of flytekit's calls and is
+not listed here.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ import functools
 import hashlib
 import inspect
 import operator
+from collections.abc import Collection
 from typing import Any
 
-from flytekit.core import type_engine
+from flytekit.core import base_task, type_engine
 from flytekit.core.python_auto_container import DefaultTaskResolver
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer, TypeEngine
@@ -50,6 +55,12 @@ _PLACES: _Places = (
     *((SimpleTransformer, name) for name in _OF_TRANSFORMERS),
     *((timeit, name) for name in ("__enter__", "__exit__", "__call__")),
 )
+# What those call.
+_BESIDE: _Places = (
+    *((TypeEngine, name) for name in ("get_transformer", "_get_transformer", "lazy_import_transformers")),
+    *((type_engine, name) for name in ("TypeEngine", "get_underlying_type", "modify_literal_uris")),
+    (base_task, "TypeEngine"),
+)
 # Digests of all of it: of flytekit 1.15.4 to 1.16.5, and of 1.16.6 to 1.16.31.
 _KNOWN = frozenset(
     {
@@ -73,37 +84,29 @@ _PLACES_OF_DICTIONARIES: _Places = (
     *((DictTransformer, name) for name in ("async_to_literal", "async_to_python_value", "extract_types")),
     (type_engine, "_run_coros_in_chunks"),
 )
+_BESIDE_DICTIONARIES: _Places = tuple((type_engine, name) for name in ("get_args", "get_origin"))
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_DICTIONARIES = frozenset({"6ad657c45f8b2b7a93bc6bcd11fe58c655fcc6642ae4fe2dbafcbf45d664a4d7"})
 
+_MODELS = (literals.LiteralMap, literals.Literal, literals.LiteralCollection, literals.Scalar, literals.Primitive)
 _PLACES_OF_MODELS: _Places = (
-    *(
-        (model, name)
-        for model in (
-            literals.LiteralMap,
-            literals.Literal,
-            literals.LiteralCollection,
-            literals.Scalar,
-            literals.Primitive,
-        )
-        for name in ("from_flyte_idl", "to_flyte_idl")
-    ),
+    *((model, name) for model in _MODELS for name in ("from_flyte_idl", "to_flyte_idl")),
     (type_engine, "_check_and_covert_float"),
     (type_engine, "_handle_flyte_console_float_input_to_int"),
 )
+_BESIDE_MODELS: _Places = (
+    *((literals, model.__name__) for model in _MODELS),
+    *((type_engine, name) for name in ("Literal", "Primitive", "Scalar")),
+)
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_MODELS = frozenset({"5389ba7978d6b5ab97e9bb70cc6448953b547cec4d673dad113d217eec2369af"})
-# Functions without a name, whose source is cut out otherwise by each version of Python.
-_UNNAMED_OF_MODELS: _Places = tuple(
-    (transformer, name)
-    for transformer in (
-        type_engine.IntTransformer,
-        type_engine.FloatTransformer,
-        type_engine.BoolTransformer,
-        type_engine.StrTransformer,
-    )
-    for name in ("_from_literal_transformer", "_to_literal_transformer")
-)
+#: flytekit's transformers of what a literal has a field for.
+TRANSFORMERS: dict[type, SimpleTransformer[Any]] = {
+    int: type_engine.IntTransformer,
+    float: type_engine.FloatTransformer,
+    bool: type_engine.BoolTransformer,
+    str: type_engine.StrTransformer,
+}
 
 _PLACES_OF_LOADING: _Places = ((DefaultTaskResolver, "load_task"), (module_loader, "load_object_from_module"))
 # Of flytekit 1.15.4, and of 1.16.31.
@@ -115,24 +118,38 @@ _KNOWN_OF_LOADING = frozenset(
 )
 
 
+_MRO = operator.attrgetter("__mro__")
+
+
 class Originals:
     """The code as it is when this is made: before modules of tasks are imported, which may replace some."""
 
-    def __init__(self, places: _Places, known: frozenset[str], unnamed: _Places = ()) -> None:
+    def __init__(
+        self, places: _Places, known: frozenset[str], beside: _Places = (), whole: Collection[Any] = ()
+    ) -> None:
         """`places`: objects and names of their attributes. `known`: the digests of the code that there may be.
-        `unnamed`: further places, of which the code is not looked at."""
+        `beside`: further places, of which the code is not looked at. `whole`: classes and objects of which every
+        attribute of their own has to be what it is."""
         names: dict[int, tuple[Any, list[str]]] = {}
-        for owner, name in (*places, *unnamed):
+        for owner, name in (*places, *beside):
             names.setdefault(id(owner), (owner, []))[1].append(name)
-        # All of an owner at once: this is asked several times for each execution.
+        # All of an owner at once.
         self._found = [(owner, read := operator.attrgetter(*of), read(owner)) for owner, of in names.values()]
+        self._wholes = [(own := _own(owner), own.copy()) for owner in whole]
+        owners = {id(owner): owner for owner, _ in names.values()} | {id(owner): owner for owner in whole}
+        # Where attributes of classes are found; and those of objects.
+        self._classes = [owner for owner in owners.values() if isinstance(owner, type)]
+        self._mros = [owner.__mro__ for owner in self._classes]
+        self._objects = [owner for owner in owners.values() if not isinstance(owner, type)]
+        self._kinds, self._owns = [type(owner) for owner in self._objects], [vars(owner) for owner in self._objects]
+        looked_up = [*(_own(kind) for kinds in self._mros for kind in kinds), *self._owns]
         self._versions = Versions()
-        self._versions.extend([one for owner, _ in names.values() for one in _dictionaries(owner)])
+        self._versions.extend(list({id(own): own for own in looked_up}.values()))
         self._are_known = _digest([getattr(owner, name) for owner, name in places]) in known
 
     def are_in_place(self) -> bool:
         """Whether the code is known and nobody has replaced any of it."""
-        if not self._are_known:
+        if not (self._are_known and self._are_found_as_ever()):
             return False
         if not HAS_VERSIONS:
             return self._are_found()
@@ -143,15 +160,27 @@ class Originals:
                 self._versions.accept(index)
         return are_found
 
+    def _are_found_as_ever(self) -> bool:
+        """Whether attributes are looked up in the same dictionaries, whatever these have now."""
+        # No generators, which take twice as long: this is asked several times for each execution.
+        return (
+            all(map(operator.eq, map(_MRO, self._classes), self._mros))
+            and all(map(operator.is_, map(type, self._objects), self._kinds))
+            and all(map(operator.is_, map(vars, self._objects), self._owns))
+        )
+
     def _are_found(self) -> bool:
-        return all(read(owner) == found for owner, read, found in self._found)
+        return all(read(owner) == found for owner, read, found in self._found) and all(
+            own.keys() == was.keys() and all(map(operator.is_, map(own.get, was), was.values()))
+            for own, was in self._wholes
+        )
 
 
 @functools.cache
 def originals() -> Originals:
     """Those that run a plain task and convert its simple values, as this process has them; looked at by the first
     call."""
-    return Originals(_PLACES, _KNOWN)
+    return Originals(_PLACES, _KNOWN, _BESIDE)
 
 
 @functools.cache
@@ -163,13 +192,13 @@ def originals_of_lists() -> Originals:
 @functools.cache
 def originals_of_dictionaries() -> Originals:
     """Those that convert dictionaries."""
-    return Originals(_PLACES_OF_DICTIONARIES, _KNOWN_OF_DICTIONARIES)
+    return Originals(_PLACES_OF_DICTIONARIES, _KNOWN_OF_DICTIONARIES, _BESIDE_DICTIONARIES)
 
 
 @functools.cache
 def originals_of_models() -> Originals:
     """Those that make values of messages, by way of flytekit's models, and back."""
-    return Originals(_PLACES_OF_MODELS, _KNOWN_OF_MODELS, _UNNAMED_OF_MODELS)
+    return Originals(_PLACES_OF_MODELS, _KNOWN_OF_MODELS, _BESIDE_MODELS, (*_MODELS, *TRANSFORMERS.values()))
 
 
 @functools.cache
@@ -178,9 +207,8 @@ def originals_of_loading() -> Originals:
     return Originals(_PLACES_OF_LOADING, _KNOWN_OF_LOADING)
 
 
-def _dictionaries(owner: Any) -> list[dict[str, Any]]:
-    """Those in which an attribute is found; of a class, those that it inherits from included."""
-    return [names_of_class(kind) for kind in owner.__mro__] if isinstance(owner, type) else [vars(owner)]
+def _own(owner: Any) -> dict[str, Any]:
+    return names_of_class(owner) if isinstance(owner, type) else vars(owner)
 
 
 def _digest(found: list[Any]) -> str:

@@ -44,12 +44,14 @@ def success() -> execution_pb2.Outcome:
     return execution_pb2.Outcome(state=execution_pb2.EXECUTION_STATE_SUCCEEDED)
 
 
-def of_outputs(succeeded: execution_pb2.Outcome, task: PythonTask, output_prefix: str, is_map_task: bool) -> Result:
-    """Result of a task whose outputs are in an outcome made by success()."""
+def of_outputs(succeeded: execution_pb2.Outcome, task: PythonTask, output_prefix: str) -> Result:
+    """Result of a task, none of a map, whose outputs are in an outcome made by success()."""
     literal_map = succeeded.outputs.literals
     if not _offloads(output_prefix):
         return Result(succeeded, {constants.OUTPUT_FILE_NAME: literal_map})
-    return of_return(literals.LiteralMap.from_flyte_idl(literal_map), task, output_prefix, is_map_task)
+    # In the order in which they are declared, which a message does not have: errors name the first.
+    outputs = {name: literals.Literal.from_flyte_idl(literal_map.literals[name]) for name in task.interface.outputs}
+    return of_return(literals.LiteralMap(outputs), task, output_prefix, is_map_task=False)
 
 
 def of_return(value: object, task: PythonTask, output_prefix: str, is_map_task: bool) -> Result:

@@ -7,24 +7,20 @@ were replaced.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, get_origin
 
 from flyteidl.core import literals_pb2
-from flytekit.core import type_engine
-from flytekit.core.type_engine import SimpleTransformer
+from flytekit.models.literals import Literal
 
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.originals import originals_of_models
+from flytewarm_worker.originals import TRANSFORMERS, originals_of_models
 from flytewarm_worker.simple_values import NotCoveredError, items_type, values_type
 
 # Fields of a primitive.
 _FIELDS: dict[type, str] = {int: "integer", float: "float_value", bool: "boolean", str: "string_value"}
-_TRANSFORMERS: dict[type, SimpleTransformer[Any]] = {
-    int: type_engine.IntTransformer,
-    float: type_engine.FloatTransformer,
-    bool: type_engine.BoolTransformer,
-    str: type_engine.StrTransformer,
-}
+# A value of each, by which flytekit is tried once.
+_SAMPLES: tuple[Any, ...] = (-1, 0.5, True, "x")
 
 
 def read(message: literals_pb2.Literal, expected: Any) -> Any:
@@ -95,13 +91,26 @@ def _fill_map(message: literals_pb2.LiteralMap, value: Any, values: Any) -> None
 
 def are_models_in_place() -> bool:
     """Whether read() and fill() may stand in for flytekit's models now."""
-    return originals_of_models().are_in_place()
+    return originals_of_models().are_in_place() and _does_as_flytekit()
+
+
+@functools.cache
+def _does_as_flytekit() -> bool:
+    """Functions without a name have no digest: what comes of them tells."""
+    for value in _SAMPLES:
+        message, transformer = literals_pb2.Literal(), TRANSFORMERS[type(value)]
+        _set(message, value, type(value), _FIELDS[type(value)])
+        if transformer._to_literal_transformer(value).to_flyte_idl() != message:
+            return False
+        if transformer._from_literal_transformer(Literal.from_flyte_idl(message)) != value:
+            return False
+    return True
 
 
 def _field(expected: Any) -> str | None:
     if type(expected) is not type or (field := _FIELDS.get(expected)) is None:
         return None
-    return field if flytekit_private.transformers().get(expected) is _TRANSFORMERS[expected] else None
+    return field if flytekit_private.transformers().get(expected) is TRANSFORMERS[expected] else None
 
 
 def _primitive(message: literals_pb2.Literal, field: str) -> Any:

@@ -13,7 +13,7 @@ import copy
 import logging
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from flyteidl.core import literals_pb2
 from flytekit.core import base_task
@@ -42,15 +42,17 @@ from flytewarm_worker.timeline import Moment, add_entries
 # Entries of the timeline, the inner one first.
 _TRANSLATED = ("AsyncTranslate literal to python value", "Translate literal to python value")
 _CONVERTED = ("Translate the output to literals", "dispatch execute")
+# A message, or a model where there is no message: of JSON, in which a dictionary has an order.
+Inputs: TypeAlias = literals_pb2.LiteralMap | LiteralMap
 _ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
 
 
 def dispatch(
     context: FlyteContext,
     task: Any,
-    inputs: literals_pb2.LiteralMap,
+    inputs: Inputs,
     outputs: literals_pb2.LiteralMap,
-    as_model: Callable[[literals_pb2.LiteralMap], LiteralMap] = LiteralMap.from_flyte_idl,
+    as_model: Callable[[Inputs], LiteralMap],
 ) -> Any:
     """Returns and raises what task.dispatch_execute(context, as_model(inputs)) does. Of outputs that need no model it
     makes none: those are put into `outputs`, an empty message, which is returned then."""
@@ -76,25 +78,34 @@ def _is_plain(task: Any) -> bool:
     )
 
 
-def _arguments(context: FlyteContext, task: PythonTask, inputs: literals_pb2.LiteralMap) -> dict[str, Any] | None:
+def _arguments(context: FlyteContext, task: PythonTask, inputs: Inputs) -> dict[str, Any] | None:
     """The arguments of the task; None when flytekit has to make them, or to tell why it cannot."""
     types = task.python_interface.inputs
-    without_models = are_models_in_place()
+    convert = _converter(inputs)
     arguments = {}
     for name, literal in inputs.literals.items():
         try:
-            arguments[name] = _argument(context, literal, types.get(name), without_models)
+            arguments[name] = convert(context, literal, types.get(name))
         except Exception:  # noqa: BLE001  # flytekit raises it again, in its own words
             return None
     return arguments
 
 
-def _argument(context: FlyteContext, literal: literals_pb2.Literal, expected: Any, without_models: bool) -> Any:
-    if without_models:
-        try:
-            return read(literal, expected)
-        except NotCoveredError:
-            pass
+def _converter(inputs: Inputs) -> Callable[[FlyteContext, Any, Any], Any]:
+    """What makes values of literals."""
+    if type(inputs) is LiteralMap:
+        return to_python
+    return _of_message if are_models_in_place() else _by_model
+
+
+def _of_message(context: FlyteContext, literal: literals_pb2.Literal, expected: Any) -> Any:
+    try:
+        return read(literal, expected)
+    except NotCoveredError:
+        return _by_model(context, literal, expected)
+
+
+def _by_model(context: FlyteContext, literal: literals_pb2.Literal, expected: Any) -> Any:
     return to_python(context, Literal.from_flyte_idl(literal), expected)
 
 
@@ -112,9 +123,11 @@ def _outputs(context: FlyteContext, task: PythonTask, value: Any, outputs: liter
     begin = Moment()
     names: tuple[str, ...] = ("dispatch execute",)
     try:
-        if _put_simple(context, task, value, outputs):
+        # Asked again: the task may have replaced what converts its outputs.
+        if _is_plain(task) and _put_simple(context, task, value, outputs):
             names = _CONVERTED
             return outputs
+        # What was put in before something was not covered.
         outputs.Clear()
         # The second one of the pair is for decks.
         return run_sync(task._output_to_literal_map, value, context)[0]
@@ -134,29 +147,28 @@ def _put_simple(context: FlyteContext, task: PythonTask, value: Any, outputs: li
         return False
     if context.output_metadata_tracker.output_metadata:
         return False
-    without_models = are_models_in_place()
+    put = _into_message if are_models_in_place() else _by_model_into
     # Also without outputs.
     outputs.SetInParent()
     for (name, variable), one in zip(variables.items(), values, strict=True):
         try:
-            _put(context, outputs.literals[name], one, declared.outputs[name], variable.type, without_models)
+            put(context, outputs.literals[name], one, declared.outputs[name], variable.type)
         except Exception:  # noqa: BLE001  # as above
             return False
     return True
 
 
-def _put(
-    context: FlyteContext,
-    message: literals_pb2.Literal,
-    value: Any,
-    expected: Any,
-    to: LiteralType,
-    without_models: bool,
+def _into_message(
+    context: FlyteContext, message: literals_pb2.Literal, value: Any, expected: Any, literal_type: LiteralType
 ) -> None:
-    if without_models:
-        try:
-            fill(message, value, expected)
-            return
-        except NotCoveredError:
-            message.Clear()
-    message.CopyFrom(to_literal(context, value, expected, to).to_flyte_idl())
+    try:
+        fill(message, value, expected)
+    except NotCoveredError:
+        message.Clear()
+        _by_model_into(context, message, value, expected, literal_type)
+
+
+def _by_model_into(
+    context: FlyteContext, message: literals_pb2.Literal, value: Any, expected: Any, literal_type: LiteralType
+) -> None:
+    message.CopyFrom(to_literal(context, value, expected, literal_type).to_flyte_idl())

@@ -104,11 +104,11 @@ class Runner:
                 success = outcome.success()
                 outputs = success.outputs.literals
                 value = self._dispatch(context, task, self._inputs(context, task), outputs)
-                prefix, is_map_task = self._settings.output_prefix, self._map_task is not None
+                prefix = self._settings.output_prefix
                 if value is outputs:
-                    result = outcome.of_outputs(success, task, prefix, is_map_task)
+                    result = outcome.of_outputs(success, task, prefix)
                 else:
-                    result = outcome.of_return(value, task, prefix, is_map_task)
+                    result = outcome.of_return(value, task, prefix, self._map_task is not None)
                 self._describe_outputs(result.outcome)
             except BaseException as error:  # noqa: BLE001  # every execution ends with an outcome
                 ran = flytekit_private.user_code_time(context.user_space_params) is not None
@@ -135,30 +135,32 @@ class Runner:
                 resolver = tasks.load_resolver(location, self._map_task is not None)
                 return None if self._frame.dry_run else tasks.load_task(resolver, arguments, self._map_task)
 
-    def _inputs(self, context: FlyteContext, task: Any) -> literals_pb2.LiteralMap:
+    def _inputs(self, context: FlyteContext, task: Any) -> quick_dispatch.Inputs:
         self._reading_inputs = True
         inputs = self._read_inputs(context, task)
         self._reading_inputs = False
         return inputs
 
-    def _as_model(self, inputs: literals_pb2.LiteralMap) -> literals.LiteralMap:
+    def _as_model(self, inputs: quick_dispatch.Inputs) -> literals.LiteralMap:
+        if isinstance(inputs, literals.LiteralMap):
+            return inputs
         self._reading_inputs = True
         model = literals.LiteralMap.from_flyte_idl(inputs)
         self._reading_inputs = False
         return model
 
-    def _read_inputs(self, context: FlyteContext, task: Any) -> literals_pb2.LiteralMap:
+    def _read_inputs(self, context: FlyteContext, task: Any) -> quick_dispatch.Inputs:
         if self._unreadable is not None:
             raise self._unreadable
         source = self._request.WhichOneof("inputs")
         if source == "inputs_json":
             try:
-                message = literals_from_json(context, task, self._request.inputs_json).to_flyte_idl()
+                inputs = literals_from_json(context, task, self._request.inputs_json)
             except JsonInputError as error:
                 # What flytekit makes of inputs that it cannot convert.
                 raise FlyteNonRecoverableSystemException(error) from error
-            self._receipt.input_bytes = message.ByteSize()
-            return message
+            self._receipt.input_bytes = inputs.to_flyte_idl().ByteSize()
+            return inputs
         message = self._download(context) if source == "inputs_uri" else self._request.literals
         self._receipt.input_bytes = self._frame.literals_bytes or message.ByteSize()
         return message
@@ -170,7 +172,7 @@ class Runner:
             return utils.load_proto_from_file(literals_pb2.LiteralMap, local)
 
     def _dispatch(
-        self, context: FlyteContext, task: Any, inputs: literals_pb2.LiteralMap, outputs: literals_pb2.LiteralMap
+        self, context: FlyteContext, task: Any, inputs: quick_dispatch.Inputs, outputs: literals_pb2.LiteralMap
     ) -> Any:
         emit_live = functools.partial(self._emit_deck, context, final=False)
         flytekit_private.install_deck_sink(lambda _task_name, parameters: emit_live(parameters))
@@ -179,7 +181,8 @@ class Runner:
             return quick_dispatch.dispatch(context, task, inputs, outputs, self._as_model)
         finally:
             flytekit_private.forget_deck_sink()
-            self._split_dispatch(begin, time.time_ns(), flytekit_private.user_code_time(context.user_space_params))
+            if not self._reading_inputs:
+                self._split_dispatch(begin, time.time_ns(), flytekit_private.user_code_time(context.user_space_params))
 
     def _split_dispatch(self, begin: int, end: int, user_code: tuple[int, int] | None) -> None:
         if user_code is None:

@@ -1,5 +1,6 @@
 """Conversions of simple values, and of lists of such, without a coroutine for each: by flytekit's own transformers,
-where they are originals(). What is not covered is flytekit's to convert, or to say why it cannot."""
+where they are originals(); and what lists and dictionaries are of. What is not covered is flytekit's to convert, or to
+say why it cannot."""
 
 from __future__ import annotations
 
@@ -15,6 +16,19 @@ from flytewarm_worker import flytekit_private
 from flytewarm_worker.originals import originals_of_dictionaries, originals_of_lists
 
 _SIMPLE = frozenset({int, float, bool, str, datetime.datetime, datetime.timedelta, datetime.date})
+_METHODS = frozenset(
+    {
+        "assert_type",
+        "async_to_literal",
+        "async_to_python_value",
+        "extract_types",
+        "get_sub_type",
+        "get_sub_type_or_none",
+        "to_literal",
+        "to_python_value",
+        "type_assertions_enabled",
+    }
+)
 
 
 class NotCoveredError(Exception):
@@ -52,13 +66,18 @@ def simple_transformer(expected: Any) -> SimpleTransformer[Any] | None:
     if type(expected) is not type or expected not in _SIMPLE:
         return None
     found = flytekit_private.transformers().get(expected)
-    return found if type(found) is SimpleTransformer else None
+    return found if _is_just(found, SimpleTransformer) else None
+
+
+def _is_just(transformer: Any, kind: type) -> bool:
+    """Whether it is one of flytekit's, without methods of its own."""
+    return type(transformer) is kind and _METHODS.isdisjoint(vars(transformer))
 
 
 def items_type(expected: Any) -> Any:
     """The type of the items of a list, as flytekit's own transformer of lists has it. Raises NotCoveredError."""
     transformers = flytekit_private.transformers()
-    if get_origin(expected) is not list or type(transformers.get(list)) is not ListTransformer:
+    if get_origin(expected) is not list or not _is_just(transformers.get(list), ListTransformer):
         raise NotCoveredError
     (items,) = get_args(expected)
     # A transformer of just this list, or of one in it: looked at when that is met.
@@ -71,7 +90,7 @@ def values_type(expected: Any) -> Any:
     """The type of the values of a dictionary with texts as keys, as flytekit's own transformer of dictionaries has it.
     Raises NotCoveredError."""
     transformers = flytekit_private.transformers()
-    if get_origin(expected) is not dict or type(transformers.get(dict)) is not DictTransformer:
+    if get_origin(expected) is not dict or not _is_just(transformers.get(dict), DictTransformer):
         raise NotCoveredError
     keys, values = get_args(expected)
     if keys is not str or expected in transformers or not originals_of_dictionaries().are_in_place():

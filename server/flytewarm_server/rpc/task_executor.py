@@ -246,7 +246,8 @@ class TaskExecutor:
 
 
 class _Watching:
-    """While one client reads an execution's events, who may leave. A class, as in the way of each request."""
+    """While one client reads an execution's events, who may leave. A class, as a context manager that is a generator
+    takes longer."""
 
     __slots__ = ("_execution", "_on_leave")
 

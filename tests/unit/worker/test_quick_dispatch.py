@@ -4,6 +4,7 @@ import datetime
 import logging
 import tempfile
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Annotated, Any, Dict, List, NamedTuple, Optional  # noqa: UP035
 
 import pytest
@@ -20,6 +21,7 @@ from flytekit.core.context_manager import (
 )
 from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer, TypeEngine
 from flytekit.loggers import logger
+from flytekit.models import literals
 from flytekit.models.literals import Literal, LiteralCollection, LiteralMap, Primitive, Scalar
 from flytekit.models.types import LiteralType, SimpleType
 from hypothesis import HealthCheck, given, settings
@@ -171,13 +173,13 @@ def _serialized(outputs: LiteralMap | literals_pb2.LiteralMap) -> bytes:
 
 
 def _quick(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
-    return quick_dispatch.dispatch(context, one, inputs, literals_pb2.LiteralMap())
+    return quick_dispatch.dispatch(context, one, inputs, literals_pb2.LiteralMap(), LiteralMap.from_flyte_idl)
 
 
 def _in_place(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
     """The quick way, which has to put the outputs into the message that it is given."""
     outputs = literals_pb2.LiteralMap()
-    assert quick_dispatch.dispatch(context, one, inputs, outputs) is outputs
+    assert quick_dispatch.dispatch(context, one, inputs, outputs, LiteralMap.from_flyte_idl) is outputs
     return outputs
 
 
@@ -351,7 +353,7 @@ def test_integers_that_fit_into_no_literal_are_flytekits_to_refuse(context: Flyt
 
     def way(context: FlyteContext, one: Any, inputs: literals_pb2.LiteralMap) -> Any:
         outputs = literals_pb2.LiteralMap()
-        result = quick_dispatch.dispatch(context, one, inputs, outputs)
+        result = quick_dispatch.dispatch(context, one, inputs, outputs, LiteralMap.from_flyte_idl)
         assert result.literals["o0"].scalar.primitive.integer == 2**63
         assert not outputs.literals
         return result
@@ -377,6 +379,51 @@ def test_a_transformer_with_code_of_its_own_is_asked(
 ) -> None:
     monkeypatch.setattr(type_engine.IntTransformer, name, replaced)
     assert _run(context, _quick, _TASKS[int], LiteralMap({"value": _literal_of(1)}), [])[0] == _serialize_one(_SEVEN)
+
+
+def _to_seven(_: object) -> Any:
+    return 7
+
+
+_SEVENS = SimpleTransformer("sevens", int, LiteralType(simple=SimpleType.INTEGER), lambda _: _SEVEN, lambda _: 7)
+_REPLACED: dict[str, tuple[Any, str, Any]] = {
+    "the instance's to_literal": (type_engine.IntTransformer, "to_literal", lambda *_: _SEVEN),
+    "the instance's to_python_value": (type_engine.IntTransformer, "to_python_value", lambda *_: 7),
+    "a model's property": (Primitive, "integer", property(_to_seven)),
+    "another property of a model": (Literal, "hash", property(lambda _: "h", lambda *_: None)),
+    "a name of the transformers": (type_engine, "Primitive", lambda integer: Primitive(integer=integer + 6)),
+    "a name of the models": (literals, "Scalar", SimpleNamespace(from_flyte_idl=lambda _: _SEVEN.scalar)),
+    "the search for transformers": (TypeEngine, "get_transformer", classmethod(lambda *_: _SEVENS)),
+    "what is done to literals": (type_engine, "modify_literal_uris", lambda literal: literal.set_metadata({"a": "b"})),
+}
+
+
+@pytest.mark.parametrize("when", ["before", "in the task"])
+@pytest.mark.parametrize("replaced", _REPLACED.values(), ids=_REPLACED)
+def test_what_somebody_has_replaced_is_called(
+    context: FlyteContext, monkeypatch: pytest.MonkeyPatch, replaced: tuple[Any, str, Any], when: str
+) -> None:
+    """Before the task, or by the task before its outputs are converted."""
+    owner, name, by = replaced
+    ones: list[tuple[Any, Any]] = [(int, 1), (list[int], [1]), (dict[str, int], {"a": 1})]
+    for kind, value in ones:
+        inputs = LiteralMap({"value": TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
+
+        @task
+        def replaces(value: kind) -> kind:  # type: ignore[valid-type]
+            monkeypatch.setattr(owner, name, by, raising=False)
+            return value
+
+        with monkeypatch.context() as patch:
+            if when == "before":
+                patch.setattr(owner, name, by, raising=False)
+                _assert_same(context, _returns(kind), inputs, [])
+        if when == "in the task":
+            results = []
+            for way in (_quick, _flytekits):
+                results.append(_run(context, way, replaces, inputs, []))
+                monkeypatch.undo()
+            assert results[0] == results[1]
 
 
 def test_another_transformer_is_asked(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,121 @@
+"""Whether code is what it was: each way to replace some of it, and to put it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from flytewarm_worker import originals
+from flytewarm_worker.originals import Originals
+
+
+class _Base:
+    def inherited(self) -> int:
+        return 1
+
+
+class _Mixed:
+    def inherited(self) -> int:
+        return 2
+
+
+class _Own(_Base):
+    def own(self) -> int:
+        return 1
+
+
+class _Other(_Own):
+    """What an object may become one of."""
+
+
+class _Case:
+    """A class, an object and a module, of which some is looked after."""
+
+    def __init__(self) -> None:
+        self.owner = type("Owner", (_Own,), {"own": lambda _: 1, "value": 1})
+        self.base = type("Base", (_Base,), {})
+        self.derived = type("Derived", (self.base,), {})
+        self.object, self.module = _Own(), ModuleType("some")
+        self.object.kept, self.module.function = len, len  # type: ignore[attr-defined]
+        places = ((_Own, "own"), (self.derived, "inherited"))
+        known = frozenset({originals._digest([getattr(owner, name) for owner, name in places])})
+        beside = ((self.object, "kept"), (self.module, "function"))
+        self.originals = Originals(places, known, beside, (self.owner, self.object))
+
+
+@pytest.fixture(params=[True, False], ids=["versions", "no versions"])
+def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Case]:
+    monkeypatch.setattr(originals, "HAS_VERSIONS", request.param and originals.HAS_VERSIONS)
+    made = _Case()
+    assert made.originals.are_in_place()
+    yield made
+    monkeypatch.undo()
+    assert made.originals.are_in_place()
+
+
+_CHANGES: dict[str, Callable[[_Case, pytest.MonkeyPatch], None]] = {
+    "method": lambda _, patch: patch.setattr(_Own, "own", lambda _: 2),
+    "method of a base class": lambda _, patch: patch.setattr(_Base, "inherited", lambda _: 2),
+    "method instead of an inherited one": lambda case, patch: patch.setattr(
+        case.derived, "inherited", lambda _: 2, raising=False
+    ),
+    "attribute": lambda case, patch: patch.setattr(case.object, "kept", max),
+    "new attribute": lambda case, patch: patch.setattr(case.object, "own", lambda: 2, raising=False),
+    "dictionary": lambda case, patch: patch.setattr(case.object, "__dict__", {"kept": max}),
+    "class of an object": lambda case, patch: patch.setattr(case.object, "__class__", _Other),
+    "name of a module": lambda case, patch: patch.setattr(case.module, "function", max),
+    "anything of a whole class": lambda case, patch: patch.setattr(case.owner, "value", 2),
+    "something new of a whole class": lambda case, patch: patch.setattr(case.owner, "new", 2, raising=False),
+    "something less of a whole class": lambda case, patch: patch.delattr(case.owner, "value"),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES.values(), ids=_CHANGES)
+def test_a_change_is_seen_each_time_until_it_is_undone(
+    case: _Case, monkeypatch: pytest.MonkeyPatch, change: Callable[[_Case, pytest.MonkeyPatch], None]
+) -> None:
+    with monkeypatch.context() as patch:
+        change(case, patch)
+        assert not case.originals.are_in_place()
+        assert not case.originals.are_in_place()
+    assert case.originals.are_in_place()
+    with monkeypatch.context() as patch:
+        change(case, patch)
+        assert not case.originals.are_in_place()
+
+
+@pytest.mark.parametrize("of", ["derived", "base"])
+def test_other_base_classes_are_seen_until_they_are_undone(case: _Case, of: str) -> None:
+    changed = getattr(case, of)
+    before = changed.__bases__
+    changed.__bases__ = (_Mixed, *before)
+    assert not case.originals.are_in_place()
+    changed.__bases__ = before
+    assert case.originals.are_in_place()
+
+
+def test_what_is_not_looked_after_may_change(case: _Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Own, "other", 1, raising=False)
+    monkeypatch.setattr(case.module, "other", 1, raising=False)
+    assert case.originals.are_in_place()
+
+
+def test_unknown_code_is_never_in_place() -> None:
+    assert not Originals(((_Own, "own"),), frozenset()).are_in_place()
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        originals.originals,
+        originals.originals_of_lists,
+        originals.originals_of_dictionaries,
+        originals.originals_of_models,
+        originals.originals_of_loading,
+    ],
+)
+def test_flytekits_are_known(which: Any) -> None:
+    assert which().are_in_place()
