@@ -355,6 +355,19 @@ def test_inputs_that_cannot_be_read(calls: Calls, tmp_path: Path, content: bytes
     assert calls.outcome(made).error.cause == execution_pb2.ERROR_CAUSE_INPUTS
 
 
+def test_inputs_that_have_no_value_in_python(calls: Calls) -> None:
+    made = _add()
+    made.literals.literals["a"].scalar.primitive.datetime.seconds = 10**15
+    outcome = calls.outcome(made)
+    assert outcome.error.cause == execution_pb2.ERROR_CAUSE_INPUTS
+    assert outcome.receipt.run_ns == 0
+
+
+def test_dictionaries_of_json_keep_their_order(calls: Calls) -> None:
+    names = ["zeta", "alpha", "mid", "beta", "x", "y", ""]
+    assert calls.run("basic.names_of", numbers=dict.fromkeys(names, 1)) == names
+
+
 def test_map_task_settings_for_an_ordinary_task(calls: Calls) -> None:
     made = request("basic.add", a=1, b=2)
     made.settings.map_task.index = 0

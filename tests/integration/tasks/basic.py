@@ -45,6 +45,11 @@ def sleep(seconds: float) -> float:
 
 
 @task
+def names_of(numbers: dict[str, int]) -> list[str]:
+    return list(numbers)
+
+
+@task
 def noisy(lines: int) -> int:
     for number in range(lines):
         print(f"out {number}")

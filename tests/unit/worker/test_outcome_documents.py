@@ -16,7 +16,7 @@ from flytekit.core.context_manager import FlyteContext
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.models import literals
 
-from flytewarm_worker import outcome
+from flytewarm_worker import outcome, quick_dispatch
 
 MEBIBYTE = 1 << 20
 InFork = Callable[[Callable[[], None]], None]
@@ -33,6 +33,12 @@ class Two(NamedTuple):
 def two(size: int) -> Two:
     """Returns little and much."""
     return Two("s", "x" * size)
+
+
+@task
+def many(size: int) -> tuple[str, str, str, str, list[int], dict[str, int]]:
+    """Returns much four times, and more."""
+    return ("x" * size, "x" * size, "x" * size, "x" * size, [1] * min(size, 9), {"x": size})
 
 
 @task
@@ -85,7 +91,11 @@ def _result(
     context: FlyteContext, the_task: Any, inputs: literals_pb2.LiteralMap, prefix: str, is_map: bool
 ) -> outcome.Result:
     try:
-        value = the_task.dispatch_execute(context, literals.LiteralMap.from_flyte_idl(inputs))
+        success = outcome.success()
+        outputs = success.outputs.literals
+        value = quick_dispatch.dispatch(context, the_task, inputs, outputs, literals.LiteralMap.from_flyte_idl)
+        if value is outputs:
+            return outcome.of_outputs(success, the_task, prefix)
         return outcome.of_return(value, the_task, prefix, is_map)
     except Exception as error:  # noqa: BLE001  # as the runner does
         return outcome.of_exception(error, user_code_ran=True)
@@ -121,9 +131,10 @@ def _assert_alike(
 
 
 @pytest.mark.parametrize("size", [10, MEBIBYTE + 1])
-def test_outputs(in_fork: InFork, tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("of", [two, many])
+def test_outputs(in_fork: InFork, tmp_path: Path, size: int, of: Any) -> None:
     def check() -> None:
-        assert set(_assert_alike(tmp_path, two, size, {})) == {"outputs.pb"}
+        assert set(_assert_alike(tmp_path, of, size, {})) == {"outputs.pb"}
 
     in_fork(check)
 
@@ -167,6 +178,23 @@ def test_large_outputs_are_offloaded(in_fork: InFork, tmp_path: Path) -> None:
 def test_outputs_below_the_bound_are_not_offloaded(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         assert set(_assert_alike(tmp_path, two, MEBIBYTE - 100, {"_F_L_MIN_SIZE_MB": "1"})) == {"outputs.pb"}
+
+    in_fork(check)
+
+
+def test_all_of_many_outputs_are_offloaded(in_fork: InFork, tmp_path: Path) -> None:
+    def check() -> None:
+        documents = _assert_alike(tmp_path, many, 3, {"_F_L_MIN_SIZE_MB": "0"})
+        assert len(documents) == 7
+
+    in_fork(check)
+
+
+def test_of_many_outputs_over_the_largest_size_the_first_is_told(in_fork: InFork, tmp_path: Path) -> None:
+    def check() -> None:
+        bounds = {"_F_L_MIN_SIZE_MB": "1", "_F_L_MAX_SIZE_MB": "1"}
+        documents = _assert_alike(tmp_path, many, MEBIBYTE, bounds)
+        assert "Literal o0 is too large to be offloaded" in documents["error.pb"].error.message
 
     in_fork(check)
 
