@@ -111,7 +111,9 @@ class Lane:
             return
         self._take_place(execution.level, waited_for)
         execution.queued(self._level(execution.level).queue.push(execution))
-        self._have_more_workers()
+        if workers.places(execution.level) > 0:
+            # Otherwise as many work as may, and more that wait change nothing.
+            self._have_more_workers()
 
     def remove(self, execution: Execution) -> None:
         """Takes an execution out that waits, and is to end."""
