@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import logging
 from pathlib import Path, PosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 from flytekit.configuration import (
     DataConfig,
@@ -57,15 +57,65 @@ _FIXED = frozenset(
 _KEPT = (logging.Logger, AbstractFileSystem)
 
 
+# Its type; what is the same in all copies: names and values, or items; and the names of others, with their places in
+# the list of parts.
+_Part: TypeAlias = "tuple[type, Any, list[tuple[Any, int]]]"
+
+
 class NotCopiedError(Exception):
     """A context has something of a type that is not known here."""
 
 
-def copied(context: FlyteContext, sandbox: Sandbox) -> FlyteContext:
-    """A context that has nothing in common with this one that can be changed, for an execution in `sandbox` with a raw
-    output prefix of its own there. No part may hold itself. Raises NotCopiedError."""
-    made: FlyteContext = _copied(context)
-    # As execution_context() makes them.
+class Copies:
+    """Contexts that have nothing in common with one, as it is now, that can be changed.
+
+    It is gone through once. A copy is made from a list of its parts, those that others hold first, each with what is
+    the same in all copies.
+    """
+
+    def __init__(self, context: FlyteContext) -> None:
+        """No part may hold itself. Raises NotCopiedError."""
+        self._parts: list[_Part] = []
+        self._add(context)
+
+    def make(self, sandbox: Sandbox) -> FlyteContext:
+        """One for an execution in `sandbox`, with a raw output prefix of its own there."""
+        made: list[Any] = []
+        for kind, same, others in self._parts:
+            names = same.copy()
+            for name, index in others:
+                names[name] = made[index]
+            if kind is dict or kind is list:
+                made.append(names)
+            else:
+                part: Any = object.__new__(kind)
+                part.__dict__.update(names)
+                made.append(part)
+        return _placed(made[-1], sandbox)
+
+    def _add(self, value: Any) -> int:
+        """Adds a part, after those that it holds. Returns its place in the list."""
+        kind = type(value)
+        if kind in _OBJECTS or kind is dict:
+            own: Any = (value if kind is dict else vars(value)).copy()
+            items = list(own.items())
+        elif kind is list:
+            own = value.copy()
+            items = list(enumerate(own))
+        else:
+            raise NotCopiedError(kind.__qualname__)
+        others = [
+            (name, self._add(one)) for name, one in items if type(one) not in _FIXED and not isinstance(one, _KEPT)
+        ]
+        for name, _ in others:
+            # The place is kept: those of a dictionary have an order.
+            own[name] = None
+        self._parts.append((kind, own, others))
+        return len(self._parts) - 1
+
+
+def _placed(made: FlyteContext, sandbox: Sandbox) -> FlyteContext:
+    """As execution_context() makes them."""
     files, parameters = made.file_access, made.execution_state.user_space_params
     raw = f"{sandbox.root}/raw"
     files._local_sandbox_dir = made.execution_state.working_dir = Path(f"{sandbox.root}/local_flytekit")
@@ -73,18 +123,3 @@ def copied(context: FlyteContext, sandbox: Sandbox) -> FlyteContext:
     files._raw_output_prefix, parameters._raw_output_prefix = f"{raw}/", raw
     parameters._working_directory = sandbox.user
     return made
-
-
-def _copied(value: Any) -> Any:
-    kind = type(value)
-    if kind in _OBJECTS:
-        made = object.__new__(kind)
-        made.__dict__.update(_copied(value.__dict__))
-        return made
-    if kind is dict:
-        return {name: one if type(one) in _FIXED else _copied(one) for name, one in value.items()}
-    if kind is list:
-        return [one if type(one) in _FIXED else _copied(one) for one in value]
-    if isinstance(value, _KEPT):
-        return value
-    raise NotCopiedError(kind.__qualname__)

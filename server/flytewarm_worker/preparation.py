@@ -23,7 +23,7 @@ from flytewarm_worker.context import (
     task_environment,
     use_outside_contexts,
 )
-from flytewarm_worker.context_copies import NotCopiedError, copied
+from flytewarm_worker.context_copies import Copies, NotCopiedError
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.sandbox import Sandbox, Sandboxes
 from flytewarm_worker.variables import raw_environment
@@ -51,8 +51,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class _Template:
-    """A context that nobody enters, of which executions get copies; and what it was made from."""
+    """Copies of a context, of which executions get each one; one that nobody enters; and what they were made from."""
 
+    copies: Copies
     context: FlyteContext
     settings: settings_pb2.ExecutionSettings
     configuration: Configuration
@@ -126,13 +127,14 @@ class Stages:
         settings, configuration, template = self._last, self._configuration.current(), self._template
         if template is not None and template.holds(settings, configuration):
             use_outside_contexts(sandbox, configuration)
-            return copied(template.context, sandbox)
+            return template.copies.make(sandbox)
         outer = FlyteContextManager.current_context()
         context = execution_context(settings, sandbox, configuration)
         with contextlib.suppress(NotCopiedError):
             # Of what cannot be copied each is made.
-            kept = copied(context, sandbox)
-            self._template = _Template(kept, settings, configuration, outer, len(sys.modules))
+            copies = Copies(context)
+            kept = copies.make(sandbox)
+            self._template = _Template(copies, kept, settings, configuration, outer, len(sys.modules))
         return context
 
     def _note(self, settings: settings_pb2.ExecutionSettings) -> None:

@@ -19,7 +19,7 @@ from fsspec import AbstractFileSystem
 from flytewarm_api.v1 import settings_pb2
 from flytewarm_worker.configuration import ConfigurationCache
 from flytewarm_worker.context import execution_context
-from flytewarm_worker.context_copies import NotCopiedError, copied
+from flytewarm_worker.context_copies import Copies, NotCopiedError
 from flytewarm_worker.sandbox import Sandbox, Sandboxes
 
 InFork = Callable[[Callable[[], None]], None]
@@ -81,7 +81,7 @@ def _flat(value: Any) -> Any:
 def test_a_copy_is_equal_and_has_all_that_can_change_for_itself(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         context, sandbox = _context(tmp_path)
-        made = copied(context, sandbox)
+        made = Copies(context).make(sandbox)
         assert _flat(made) == _flat(context)
         ours, theirs = ({id(one): one for one in _reached(root, set())} for root in (context, made))
         assert [type(ours[one]).__qualname__ for one in ours.keys() & theirs.keys()] == []
@@ -97,9 +97,31 @@ def test_a_copy_is_for_another_sandbox(in_fork: InFork, tmp_path: Path) -> None:
     def check() -> None:
         context, sandbox = _context(tmp_path)
         other = Sandbox("/other", "/other/user")
-        told, expected = repr(_flat(copied(context, other))), repr(_flat(context))
+        told, expected = repr(_flat(Copies(context).make(other))), repr(_flat(context))
         assert sandbox.root not in told
         assert told == expected.replace(sandbox.user, other.user).replace(sandbox.root, other.root)
+
+    in_fork(check)
+
+
+def test_copies_have_nothing_in_common_with_each_other_nor_with_what_comes_later(
+    in_fork: InFork, tmp_path: Path
+) -> None:
+    def check() -> None:
+        context, sandbox = _context(tmp_path)
+        copies = Copies(context)
+        expected = _flat(context)
+        first = copies.make(sandbox)
+        for one in (context, first):
+            one.user_space_params.decks.append("later")
+            one.output_metadata_tracker.output_metadata[2] = "later"
+            one.serialization_settings.env["B"] = "later"
+            one.file_access.later = "later"
+        second = copies.make(sandbox)
+        assert _flat(second) == expected
+        ours, theirs = ({id(one): one for one in _reached(root, set())} for root in (first, second))
+        assert [type(ours[one]).__qualname__ for one in ours.keys() & theirs.keys()] == []
+        assert list(vars(second)) == list(vars(context))
 
     in_fork(check)
 
@@ -109,6 +131,6 @@ def test_what_is_not_known_cannot_be_copied(in_fork: InFork, tmp_path: Path) -> 
         context, sandbox = _context(tmp_path)
         context.user_space_params._attrs["SESSION"] = object()
         with pytest.raises(NotCopiedError, match="object"):
-            copied(context, sandbox)
+            Copies(context).make(sandbox)
 
     in_fork(check)
