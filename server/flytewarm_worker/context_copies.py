@@ -74,7 +74,7 @@ class Copies:
     """
 
     def __init__(self, context: FlyteContext) -> None:
-        """No part may hold itself. Raises NotCopiedError."""
+        """No part may hold itself; one that is held twice becomes two. Raises NotCopiedError."""
         self._parts: list[_Part] = []
         self._add(context)
 
@@ -82,14 +82,14 @@ class Copies:
         """One for an execution in `sandbox`, with a raw output prefix of its own there."""
         made: list[Any] = []
         for kind, same, others in self._parts:
-            names = same.copy()
+            held = same.copy()
             for name, index in others:
-                names[name] = made[index]
+                held[name] = made[index]
             if kind is dict or kind is list:
-                made.append(names)
+                made.append(held)
             else:
                 part: Any = object.__new__(kind)
-                part.__dict__.update(names)
+                part.__dict__.update(held)
                 made.append(part)
         return _placed(made[-1], sandbox)
 

@@ -10,10 +10,15 @@ import functools
 import hashlib
 import inspect
 import operator
+import os
 from collections.abc import Collection
+from types import MethodType
 from typing import Any
 
+import flytekit
 from flytekit.core import base_task, type_engine
+from flytekit.core.base_task import PythonTask
+from flytekit.core.context_manager import ExecutionState, FlyteContextManager, OutputMetadataTracker
 from flytekit.core.python_auto_container import DefaultTaskResolver
 from flytekit.core.python_function_task import PythonFunctionTask
 from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer, TypeEngine
@@ -59,7 +64,13 @@ _PLACES: _Places = (
 _BESIDE: _Places = (
     *((TypeEngine, name) for name in ("get_transformer", "_get_transformer", "lazy_import_transformers")),
     *((type_engine, name) for name in ("TypeEngine", "get_underlying_type", "modify_literal_uris")),
-    (base_task, "TypeEngine"),
+    *((base_task, name) for name in ("TypeEngine", "timeit")),
+    (type_engine, "is_annotated"),
+    (PythonTask, "_write_decks"),
+    (timeit, "__init__"),
+    (ExecutionState, "with_params"),
+    (FlyteContextManager, "with_context"),
+    (OutputMetadataTracker, "get"),
 )
 # Digests of all of it: of flytekit 1.15.4 to 1.16.5, and of 1.16.6 to 1.16.31.
 _KNOWN = frozenset(
@@ -118,6 +129,9 @@ _KNOWN_OF_LOADING = frozenset(
 )
 
 
+# What Python itself adds to a class, when an object is copied or annotations are read.
+_ADDED_BY_PYTHON = frozenset({"__slotnames__", "__annotations__", "__annotations_cache__"})
+_PACKAGE = os.path.dirname(inspect.getfile(flytekit))
 _MRO = operator.attrgetter("__mro__")
 
 
@@ -130,13 +144,9 @@ class Originals:
         """`places`: objects and names of their attributes. `known`: the digests of the code that there may be.
         `beside`: further places, of which the code is not looked at. `whole`: classes and objects of which every
         attribute of their own has to be what it is."""
-        names: dict[int, tuple[Any, list[str]]] = {}
-        for owner, name in (*places, *beside):
-            names.setdefault(id(owner), (owner, []))[1].append(name)
-        # All of an owner at once.
-        self._found = [(owner, read := operator.attrgetter(*of), read(owner)) for owner, of in names.values()]
-        self._wholes = [(own := _own(owner), own.copy()) for owner in whole]
-        owners = {id(owner): owner for owner, _ in names.values()} | {id(owner): owner for owner in whole}
+        self._found = [(owner, name, getattr(owner, name)) for owner, name in (*places, *beside)]
+        self._wholes = [(own := _own(owner), _given(own)) for owner in whole]
+        owners = {id(owner): owner for owner in (*(owner for owner, _, _ in self._found), *whole)}
         # Where attributes of classes are found; and those of objects.
         self._classes = [owner for owner in owners.values() if isinstance(owner, type)]
         self._mros = [owner.__mro__ for owner in self._classes]
@@ -170,8 +180,8 @@ class Originals:
         )
 
     def _are_found(self) -> bool:
-        return all(read(owner) == found for owner, read, found in self._found) and all(
-            own.keys() == was.keys() and all(map(operator.is_, map(own.get, was), was.values()))
+        return all(_is_same(getattr(owner, name, None), found) for owner, name, found in self._found) and all(
+            (now := _given(own)).keys() == was.keys() and all(map(operator.is_, map(now.get, was), was.values()))
             for own, was in self._wholes
         )
 
@@ -198,7 +208,9 @@ def originals_of_dictionaries() -> Originals:
 @functools.cache
 def originals_of_models() -> Originals:
     """Those that make values of messages, by way of flytekit's models, and back."""
-    return Originals(_PLACES_OF_MODELS, _KNOWN_OF_MODELS, _BESIDE_MODELS, (*_MODELS, *TRANSFORMERS.values()))
+    return Originals(
+        _PLACES_OF_MODELS, _KNOWN_OF_MODELS, _BESIDE_MODELS, (SimpleTransformer, *_MODELS, *TRANSFORMERS.values())
+    )
 
 
 @functools.cache
@@ -207,14 +219,38 @@ def originals_of_loading() -> Originals:
     return Originals(_PLACES_OF_LOADING, _KNOWN_OF_LOADING)
 
 
+def _is_same(now: Any, was: Any) -> bool:
+    """By identity: what somebody wraps around something may say that it is equal. A method of a class is made anew each
+    time that it is asked for."""
+    if type(now) is MethodType and type(was) is MethodType:
+        return now.__func__ is was.__func__ and now.__self__ is was.__self__
+    return now is was
+
+
+def _given(own: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in own.items() if name not in _ADDED_BY_PYTHON}
+
+
 def _own(owner: Any) -> dict[str, Any]:
     return names_of_class(owner) if isinstance(owner, type) else vars(owner)
+
+
+def _source(function: Any) -> str:
+    # Of the code: getsource() would unwrap a function all the way.
+    known = inspect.unwrap(function, stop=_is_foreign)
+    return inspect.getsource(getattr(known, "__code__", known))
+
+
+def _is_foreign(function: Any) -> bool:
+    """Whether it is no function of flytekit's, whose own decorators have the code of what they are around looked at."""
+    code = getattr(function, "__code__", None)
+    return code is None or not code.co_filename.startswith(_PACKAGE)
 
 
 def _digest(found: list[Any]) -> str:
     """Of the source, which is the same for all versions of Python; empty without it."""
     try:
-        sources = [inspect.getsource(inspect.unwrap(getattr(one, "fget", one))) for one in found]
+        sources = [_source(getattr(one, "fget", one)) for one in found]
     except (OSError, TypeError):
         return ""
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()

@@ -8,6 +8,7 @@ were replaced.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, get_origin
 
 from flyteidl.core import literals_pb2
@@ -23,74 +24,59 @@ _FIELDS: dict[type, str] = {int: "integer", float: "float_value", bool: "boolean
 _SAMPLES: tuple[Any, ...] = (-1, 0.5, True, "x")
 
 
-def read(message: literals_pb2.Literal, expected: Any) -> Any:
-    """What TypeEngine.to_python_value() makes of the literal. Raises NotCoveredError. Only where originals() and
-    originals_of_models() are in place."""
+def reader(expected: Any) -> Callable[[literals_pb2.Literal], Any]:
+    """Makes of a literal what TypeEngine.to_python_value() makes of it, or raises NotCoveredError. That is raised here
+    for types that are not covered. Only where originals() and originals_of_models() are in place."""
     if (field := _field(expected)) is not None:
-        return _primitive(message, field)
+        return functools.partial(_primitive, field)
     if get_origin(expected) is dict:
-        return _read_map(message, values_type(expected))
-    return _read_list(message, items_type(expected))
+        return functools.partial(_read_map, reader(values_type(expected)))
+    return functools.partial(_read_list, reader(items_type(expected)))
 
 
-def _read_list(message: literals_pb2.Literal, items: Any) -> list[Any]:
+def filler(expected: Any) -> Callable[[literals_pb2.Literal, Any], None]:
+    """Makes an empty message what TypeEngine.to_literal() makes of a value; or raises NotCoveredError, or what protobuf
+    raises for a value that has no place in it, and leaves a part of it then. As reader()."""
+    if (field := _field(expected)) is not None:
+        return functools.partial(_set, field, expected)
+    if get_origin(expected) is dict:
+        return functools.partial(_fill_map, filler(values_type(expected)))
+    return functools.partial(_fill_list, filler(items_type(expected)))
+
+
+def _read_list(read: Callable[[literals_pb2.Literal], Any], message: literals_pb2.Literal) -> list[Any]:
     if message.WhichOneof("value") != "collection":
         raise NotCoveredError
-    literals = message.collection.literals
-    if (field := _field(items)) is not None:
-        return [_primitive(one, field) for one in literals]
-    return [read(one, items) for one in literals]
+    return [read(one) for one in message.collection.literals]
 
 
-def _read_map(message: literals_pb2.Literal, values: Any) -> dict[str, Any]:
+def _read_map(read: Callable[[literals_pb2.Literal], Any], message: literals_pb2.Literal) -> dict[str, Any]:
     if message.WhichOneof("value") != "map":
         raise NotCoveredError
-    literals = message.map.literals
-    if (field := _field(values)) is not None:
-        return {name: _primitive(one, field) for name, one in literals.items()}
-    return {name: read(one, values) for name, one in literals.items()}
+    return {name: read(one) for name, one in message.map.literals.items()}
 
 
-def fill(message: literals_pb2.Literal, value: Any, expected: Any) -> None:
-    """Makes an empty message what TypeEngine.to_literal() makes of the value. Raises NotCoveredError, or what protobuf
-    raises for a value that has no place in it, and leaves a part of it then. As read()."""
-    if (field := _field(expected)) is not None:
-        _set(message, value, expected, field)
-    elif get_origin(expected) is dict:
-        _fill_map(message.map, value, values_type(expected))
-    else:
-        _fill_list(message.collection, value, items_type(expected))
-
-
-def _fill_list(message: literals_pb2.LiteralCollection, value: Any, items: Any) -> None:
+def _fill_list(fill: Callable[[literals_pb2.Literal, Any], None], message: literals_pb2.Literal, value: Any) -> None:
     if type(value) is not list:
         raise NotCoveredError
     # Also without items.
-    message.SetInParent()
-    literals = message.literals
-    if (field := _field(items)) is None:
-        for one in value:
-            fill(literals.add(), one, items)
-    else:
-        for one in value:
-            _set(literals.add(), one, items, field)
+    message.collection.SetInParent()
+    add = message.collection.literals.add
+    for one in value:
+        fill(add(), one)
 
 
-def _fill_map(message: literals_pb2.LiteralMap, value: Any, values: Any) -> None:
+def _fill_map(fill: Callable[[literals_pb2.Literal, Any], None], message: literals_pb2.Literal, value: Any) -> None:
     if type(value) is not dict or any(type(name) is not str for name in value):
         raise NotCoveredError
-    message.SetInParent()
-    literals = message.literals
-    if (field := _field(values)) is None:
-        for name, one in value.items():
-            fill(literals[name], one, values)
-    else:
-        for name, one in value.items():
-            _set(literals[name], one, values, field)
+    message.map.SetInParent()
+    literals = message.map.literals
+    for name, one in value.items():
+        fill(literals[name], one)
 
 
 def are_models_in_place() -> bool:
-    """Whether read() and fill() may stand in for flytekit's models now."""
+    """Whether reader() and filler() may stand in for flytekit's models now."""
     return originals_of_models().are_in_place() and _does_as_flytekit()
 
 
@@ -99,7 +85,7 @@ def _does_as_flytekit() -> bool:
     """Functions without a name have no digest: what comes of them tells."""
     for value in _SAMPLES:
         message, transformer = literals_pb2.Literal(), TRANSFORMERS[type(value)]
-        _set(message, value, type(value), _FIELDS[type(value)])
+        _set(_FIELDS[type(value)], type(value), message, value)
         if transformer._to_literal_transformer(value).to_flyte_idl() != message:
             return False
         if transformer._from_literal_transformer(Literal.from_flyte_idl(message)) != value:
@@ -113,14 +99,14 @@ def _field(expected: Any) -> str | None:
     return field if flytekit_private.transformers().get(expected) is TRANSFORMERS[expected] else None
 
 
-def _primitive(message: literals_pb2.Literal, field: str) -> Any:
+def _primitive(field: str, message: literals_pb2.Literal) -> Any:
     primitive = message.scalar.primitive
     if primitive.WhichOneof("value") != field:
         raise NotCoveredError
     return getattr(primitive, field)
 
 
-def _set(message: literals_pb2.Literal, value: Any, expected: type, field: str) -> None:
+def _set(field: str, expected: type, message: literals_pb2.Literal, value: Any) -> None:
     if type(value) is not expected:
         raise NotCoveredError
     setattr(message.scalar.primitive, field, value)

@@ -35,7 +35,7 @@ from flytekit.utils.asyn import run_sync
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.originals import METHODS, originals
-from flytewarm_worker.plain_literals import are_models_in_place, fill, read
+from flytewarm_worker.plain_literals import are_models_in_place, filler, reader
 from flytewarm_worker.simple_values import NotCoveredError, to_literal, to_python
 from flytewarm_worker.timeline import Moment, add_entries
 
@@ -100,7 +100,7 @@ def _converter(inputs: Inputs) -> Callable[[FlyteContext, Any, Any], Any]:
 
 def _of_message(context: FlyteContext, literal: literals_pb2.Literal, expected: Any) -> Any:
     try:
-        return read(literal, expected)
+        return reader(expected)(literal)
     except NotCoveredError:
         return _by_model(context, literal, expected)
 
@@ -162,7 +162,7 @@ def _into_message(
     context: FlyteContext, message: literals_pb2.Literal, value: Any, expected: Any, literal_type: LiteralType
 ) -> None:
     try:
-        fill(message, value, expected)
+        filler(expected)(message, value)
     except NotCoveredError:
         message.Clear()
         _by_model_into(context, message, value, expected, literal_type)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
+from flytekit.core.base_task import PythonTask
 
 from flytewarm_worker import originals
 from flytewarm_worker.originals import Originals
@@ -29,6 +32,21 @@ class _Own(_Base):
 
 class _Other(_Own):
     """What an object may become one of."""
+
+
+class _Wrapped:
+    """As wrapt has it: around something, and equal to that."""
+
+    def __init__(self, wrapped: Callable[..., Any]) -> None:
+        self.__wrapped__ = wrapped
+
+    def __eq__(self, other: object) -> bool:
+        return self.__wrapped__ == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, *_: object) -> int:
+        return 2
 
 
 class _Case:
@@ -58,6 +76,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 _CHANGES: dict[str, Callable[[_Case, pytest.MonkeyPatch], None]] = {
     "method": lambda _, patch: patch.setattr(_Own, "own", lambda _: 2),
+    "method that says it is equal": lambda _, patch: patch.setattr(_Own, "own", _Wrapped(_Own.own)),
     "method of a base class": lambda _, patch: patch.setattr(_Base, "inherited", lambda _: 2),
     "method instead of an inherited one": lambda case, patch: patch.setattr(
         case.derived, "inherited", lambda _: 2, raising=False
@@ -101,6 +120,24 @@ def test_what_is_not_looked_after_may_change(case: _Case, monkeypatch: pytest.Mo
     monkeypatch.setattr(_Own, "other", 1, raising=False)
     monkeypatch.setattr(case.module, "other", 1, raising=False)
     assert case.originals.are_in_place()
+
+
+def test_what_python_adds_to_a_class_is_no_change(case: _Case) -> None:
+    copy.copy(case.owner())
+    assert "__slotnames__" in vars(case.owner)
+    assert case.owner.__annotations__ == {}
+    assert case.originals.are_in_place()
+
+
+def test_code_that_was_wrapped_before_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    @functools.wraps(PythonTask.post_execute)
+    def seven(*_: object) -> int:
+        return 7
+
+    monkeypatch.setattr(PythonTask, "post_execute", seven)
+    assert not Originals(originals._PLACES, originals._KNOWN).are_in_place()
+    monkeypatch.undo()
+    assert Originals(originals._PLACES, originals._KNOWN).are_in_place()
 
 
 def test_unknown_code_is_never_in_place() -> None:
