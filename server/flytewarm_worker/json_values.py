@@ -18,7 +18,8 @@ from flytekit.models.types import LiteralType, SimpleType, StructuredDatasetType
 from google.protobuf import json_format
 
 from flytewarm_worker.originals import originals
-from flytewarm_worker.simple_values import simple_transformer
+from flytewarm_worker.plain_literals import PlainInputs, filler
+from flytewarm_worker.simple_values import NotCoveredError, simple_transformer
 
 # The tag of flytekit's own encoding of structures (dataclasses, dicts, models) as binary literals.
 _MSGPACK = "msgpack"
@@ -48,6 +49,24 @@ def literals_from_json(context: FlyteContext, task: PythonTask, text: str) -> li
         else:
             raise JsonInputError(f"input {name!r} ({python_type}) is missing; {task.name} has no default for it")
     return literals.LiteralMap(literals=result)
+
+
+def plain_from_json(task: PythonTask, text: str) -> PlainInputs | None:
+    """The task's inputs without models, if each is given, and is what plain_literals.py covers: then the literals are
+    those of literals_from_json(), and the values are those that flytekit makes of them. Otherwise None. Only where
+    originals() and originals_of_models() are in place."""
+    values, types = json.loads(text), task.python_interface.inputs
+    if values.keys() != types.keys():
+        return None
+    arguments = {name: values[name] for name in types}
+    message = literals_pb2.LiteralMap()
+    try:
+        for name, expected in types.items():
+            filler(expected)(message.literals[name], arguments[name])
+    except (NotCoveredError, ValueError):
+        # The latter where protobuf has no place for a value: literals_from_json() tells which.
+        return None
+    return PlainInputs(message, arguments)
 
 
 def json_from_literals(literal_map: literals_pb2.LiteralMap) -> str:

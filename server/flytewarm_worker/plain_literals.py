@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, get_origin
 
 from flyteidl.core import literals_pb2
@@ -22,6 +23,15 @@ from flytewarm_worker.simple_values import NotCoveredError, items_type, values_t
 _FIELDS: dict[type, str] = {int: "integer", float: "float_value", bool: "boolean", str: "string_value"}
 # A value of each, by which flytekit is tried once.
 _SAMPLES: tuple[Any, ...] = (-1, 0.5, True, "x")
+
+
+@dataclass(frozen=True)
+class PlainInputs:
+    """Inputs of a task of which literals and values are known."""
+
+    message: literals_pb2.LiteralMap
+    # For one execution: the task may change them.
+    arguments: dict[str, Any]
 
 
 def reader(expected: Any) -> Callable[[literals_pb2.Literal], Any]:

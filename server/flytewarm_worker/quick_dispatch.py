@@ -35,15 +35,15 @@ from flytekit.utils.asyn import run_sync
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered
 from flytewarm_worker.originals import METHODS, originals
-from flytewarm_worker.plain_literals import are_models_in_place, filler, reader
+from flytewarm_worker.plain_literals import PlainInputs, are_models_in_place, filler, reader
 from flytewarm_worker.simple_values import NotCoveredError, to_literal, to_python
 from flytewarm_worker.timeline import Moment, add_entries
 
 # Entries of the timeline, the inner one first.
 _TRANSLATED = ("AsyncTranslate literal to python value", "Translate literal to python value")
 _CONVERTED = ("Translate the output to literals", "dispatch execute")
-# A message, or a model where there is no message: of JSON, in which a dictionary has an order.
-Inputs: TypeAlias = literals_pb2.LiteralMap | LiteralMap
+# Of JSON, in which a dictionary has an order, there is no message alone.
+Inputs: TypeAlias = literals_pb2.LiteralMap | LiteralMap | PlainInputs
 _ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
 
 
@@ -57,7 +57,7 @@ def dispatch(
     """Returns and raises what task.dispatch_execute(context, as_model(inputs)) does. Of outputs that need no model it
     makes none: those are put into `outputs`, an empty message, which is returned then."""
     begin = Moment()
-    arguments = _arguments(context, task, inputs) if _is_plain(task) else None
+    arguments = _arguments(context, task, inputs) if is_plain(task) else None
     if arguments is None:
         return task.dispatch_execute(context, as_model(inputs))
     add_entries(context.user_space_params, begin, Moment(), *_TRANSLATED)
@@ -67,7 +67,8 @@ def dispatch(
         return value if isinstance(value, (LiteralMap, DynamicJobSpec)) else _outputs(own, task, value, outputs)
 
 
-def _is_plain(task: Any) -> bool:
+def is_plain(task: Any) -> bool:
+    """Whether dispatch() may go another way than flytekit's."""
     return (
         type(task) is PythonFunctionTask
         and task.execution_mode is PythonFunctionTask.ExecutionBehavior.DEFAULT
@@ -80,6 +81,8 @@ def _is_plain(task: Any) -> bool:
 
 def _arguments(context: FlyteContext, task: PythonTask, inputs: Inputs) -> dict[str, Any] | None:
     """The arguments of the task; None when flytekit has to make them, or to tell why it cannot."""
+    if isinstance(inputs, PlainInputs):
+        return inputs.arguments
     types = task.python_interface.inputs
     convert = _converter(inputs)
     arguments = {}
@@ -91,7 +94,7 @@ def _arguments(context: FlyteContext, task: PythonTask, inputs: Inputs) -> dict[
     return arguments
 
 
-def _converter(inputs: Inputs) -> Callable[[FlyteContext, Any, Any], Any]:
+def _converter(inputs: literals_pb2.LiteralMap | LiteralMap) -> Callable[[FlyteContext, Any, Any], Any]:
     """What makes values of literals."""
     if type(inputs) is LiteralMap:
         return to_python
@@ -124,7 +127,7 @@ def _outputs(context: FlyteContext, task: PythonTask, value: Any, outputs: liter
     names: tuple[str, ...] = ("dispatch execute",)
     try:
         # Asked again: the task may have replaced what converts its outputs.
-        if _is_plain(task) and _put_simple(context, task, value, outputs):
+        if is_plain(task) and _put_simple(context, task, value, outputs):
             names = _CONVERTED
             return outputs
         # What was put in before something was not covered.

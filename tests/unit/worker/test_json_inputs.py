@@ -15,8 +15,11 @@ from flytekit.core.type_engine import TypeEngine
 from flytekit.types.directory import FlyteDirectory
 from flytekit.types.file import FlyteFile
 from flytekit.types.structured import StructuredDataset
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json
+from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json, plain_from_json
+from flytewarm_worker.plain_literals import are_models_in_place, reader
 from flytewarm_worker.registries import Registries
 
 UTC = datetime.timezone.utc
@@ -259,3 +262,70 @@ def test_converted_values_are_not_kept(context: FlyteContext) -> None:
     assert len(kept) == hasattr(TypeEngine, "_LITERAL_CACHE")
     Registries().restore()
     assert not kept
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+_PLAIN = [int, float, bool, str, list[int], list[str], dict[str, float], list[dict[str, int]], dict[str, list[bool]]]
+
+
+@task
+def two(first: list[float], second: dict[str, int], third: int = 3) -> None: ...
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(_PLAIN), _JSON)
+def test_plain_inputs_are_what_comes_by_way_of_models(context: FlyteContext, python_type: Any, value: Any) -> None:
+    one, text = _task(python_type), json.dumps({"value": value})
+    assert are_models_in_place()
+    plain = plain_from_json(one, text)
+    if plain is None:
+        return
+    literal_map = literals_from_json(context, one, text)
+    assert plain.message == literal_map.to_flyte_idl()
+    expected = TypeEngine.to_python_value(context, literal_map.literals["value"], python_type)
+    assert repr(plain.arguments) == repr({"value": expected})
+    assert repr(_sorted(reader(python_type)(plain.message.literals["value"]))) == repr(_sorted(expected))
+
+
+def _sorted(value: Any) -> Any:
+    """The order of a dictionary is lost in a message."""
+    if isinstance(value, dict):
+        return {name: _sorted(one) for name, one in sorted(value.items())}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("python_type", "value"),
+    [
+        (int, 1),
+        (float, 1.5),
+        (bool, False),
+        (str, "x"),
+        (list[int], []),
+        (dict[str, list[str]], {"b": [""], "a": []}),
+    ],
+)
+def test_plain_inputs_are_known_as_such(python_type: Any, value: Any) -> None:
+    plain = plain_from_json(_task(python_type), json.dumps({"value": value}))
+    assert plain is not None
+    assert repr(plain.arguments) == repr({"value": value})
+
+
+@pytest.mark.parametrize(
+    ("python_type", "value"),
+    [(int, 1.0), (int, True), (int, 2**63), (float, 1), (str, "\ud800"), (list[int], [1, "x"]), (Optional[int], 1)],  # noqa: UP045
+)
+def test_what_is_not_plain_is_left_to_the_models(python_type: Any, value: Any) -> None:
+    assert plain_from_json(_task(python_type), json.dumps({"value": value})) is None
+
+
+def test_plain_inputs_are_all_given_in_the_order_of_the_task() -> None:
+    assert plain_from_json(two, '{"first": [], "second": {}}') is None
+    assert plain_from_json(two, '{"first": [], "second": {}, "third": 1, "fourth": 1}') is None
+    plain = plain_from_json(two, '{"third": 1, "second": {}, "first": []}')
+    assert plain is not None
+    assert list(plain.arguments) == ["first", "second", "third"]
