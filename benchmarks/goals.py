@@ -21,8 +21,15 @@ class Goal:
         limit = f"{'≤' if self.at_most else '≥'} {self.limit:g}"
         if self.measured is None:
             return self.text, limit, "", "not measured"
-        met = self.measured <= self.limit if self.at_most else self.measured >= self.limit
-        return self.text, limit, f"{self.measured:.3g}", "met" if met else "short of it"
+        return self.text, limit, self._rounded(self.measured), "met" if self._is_met(self.measured) else "short of it"
+
+    def _is_met(self, value: float) -> bool:
+        return value <= self.limit if self.at_most else value >= self.limit
+
+    def _rounded(self, value: float) -> str:
+        """To so many digits that it says the same of the goal."""
+        told = (f"{value:.{digits}g}" for digits in range(3, 17))
+        return next(text for text in told if self._is_met(float(text)) == self._is_met(value))
 
 
 def goals(document: Document) -> list[Goal]:

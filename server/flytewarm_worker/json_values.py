@@ -20,6 +20,7 @@ from google.protobuf import json_format
 from flytewarm_worker.originals import originals
 from flytewarm_worker.plain_literals import PlainInputs, filler
 from flytewarm_worker.simple_values import NotCoveredError, simple_transformer
+from flytewarm_worker.tasks import type_text
 
 # The tag of flytekit's own encoding of structures (dataclasses, dicts, models) as binary literals.
 _MSGPACK = "msgpack"
@@ -47,7 +48,9 @@ def literals_from_json(context: FlyteContext, task: PythonTask, text: str) -> li
         elif default is not None or UnionTransformer.is_optional_type(python_type):
             result[name] = TypeEngine.to_literal(context, default, python_type, literal_type)
         else:
-            raise JsonInputError(f"input {name!r} ({python_type}) is missing; {task.name} has no default for it")
+            raise JsonInputError(
+                f"input {name!r} ({type_text(python_type)}) is missing; {task.name} has no default for it"
+            )
     return literals.LiteralMap(literals=result)
 
 

@@ -100,11 +100,12 @@ def describe(reference: task_executor_pb2.TaskReference) -> task_executor_pb2.De
 def _input(name: str, python_type: Any, default: Any) -> task_executor_pb2.InputDescription:
     required = default is None and not UnionTransformer.is_optional_type(python_type)
     return task_executor_pb2.InputDescription(
-        name=name, python_type=_type_text(python_type), required=required, default_json=_default_json(default)
+        name=name, python_type=type_text(python_type), required=required, default_json=_default_json(default)
     )
 
 
-def _type_text(python_type: Any) -> str:
+def type_text(python_type: Any) -> str:
+    """A type as people write it."""
     return python_type.__name__ if isinstance(python_type, type) else str(python_type).replace("typing.", "")
 
 

@@ -173,6 +173,13 @@ def test_lines_of_a_file(service: Service) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+def test_a_line_that_fails_tells_whose_fault_it_is(service: Service) -> None:
+    ended = flytewarm(service, "map", "basic.fail", "--inputs", "-", input='{"message": "no"}\n')
+    assert ended.returncode == 1, ended.stderr
+    error = json.loads(ended.stdout)["error"]
+    assert (error["code"], error["cause"]) == ("USER:RuntimeError", "USER")
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """Runs a task once for each line of a file, which is a JSON object with the inputs of one execution.
 
 Prints a line for each: {"index": N, "result": ...}, as `flytewarm run` would print it, or {"index": N, "error":
-{"code": ..., "message": ...}}. Lines are read as results come; those that are empty are left out and not counted."""
+{"code": ..., "cause": ..., "message": ...}}. Lines are read as results come; those that are empty are left out and not
+counted."""
 
 
 def main(argv: list[str]) -> int:
@@ -174,7 +175,7 @@ class _Report:
 
         if isinstance(error, TaskFailed):
             message = error.message if self._verbose else error.summary
-            return exits.FAILED, {"code": error.code, "message": message}
+            return exits.FAILED, {"code": error.code, "cause": error.cause.name, "message": message}
         if isinstance(error, CallError):
             return exits.CALL_FAILED, {"code": error.code.name, "message": error.details}
         return exits.CALL_FAILED, {"code": type(error).__name__, "message": str(error)}
