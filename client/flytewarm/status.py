@@ -30,6 +30,13 @@ _BY_CODE: dict[grpc.StatusCode, type[errors.CallError]] = {
 }
 
 
+# gRPC's own words: the service never sees the message.
+_TOO_LARGE = "SERVER: Received message larger than max"
+_TOO_LARGE_HINT = (
+    "the service takes larger ones with --max-message-bytes; an execution may have its inputs by inputs_uri"
+)
+
+
 @contextlib.contextmanager
 def call_errors(connection: Connection | None = None) -> Iterator[None]:
     """Raises the CallError for a grpc.RpcError, of the blocking or the asyncio kind, that leaves the block. If the
@@ -41,6 +48,8 @@ def call_errors(connection: Connection | None = None) -> Iterator[None]:
         # The service itself says when to try again.
         if connection is not None and isinstance(raised, errors.Unavailable) and raised.retry_after is None:
             raised.hint = connection.hint()
+        elif isinstance(raised, errors.ResourceExhausted) and raised.details.startswith(_TOO_LARGE):
+            raised.hint = _TOO_LARGE_HINT
         try:
             raise raised from without_frames(error)
         finally:

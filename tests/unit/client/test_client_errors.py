@@ -57,6 +57,13 @@ async def test_without_a_service_it_is_told_how_to_start_one() -> None:
     assert caught.value.hint.startswith(hint)
 
 
+def test_of_a_request_that_is_too_large_it_is_told_what_to_do(scripted: ScriptedService) -> None:
+    with Executor(scripted.target) as executor, pytest.raises(errors.ResourceExhausted) as caught:
+        executor.run("m.t", x="x" * (5 << 20))
+    assert str(caught.value).endswith("; an execution may have its inputs by inputs_uri")
+    assert "--max-message-bytes" in caught.value.hint
+
+
 @pytest.mark.parametrize(("code", "kind"), CODES.items())
 def test_each_status_has_its_exception(scripted: ScriptedService, code: grpc.StatusCode, kind: type[CallError]) -> None:
     fails_with(scripted, code)
