@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import linecache
 import operator
 import os
 from collections.abc import Collection
@@ -236,9 +237,10 @@ def _own(owner: Any) -> dict[str, Any]:
 
 
 def _source(function: Any) -> str:
-    # Of the code: getsource() would unwrap a function all the way.
-    known = inspect.unwrap(function, stop=_is_foreign)
-    return inspect.getsource(getattr(known, "__code__", known))
+    # Not by inspect.getsource(): that unwraps a function all the way, and of its code it looks through all modules for
+    # the one that this is from, so that those that are imported lazily are loaded.
+    code = inspect.unwrap(function, stop=_is_foreign).__code__
+    return "".join(inspect.getblock(linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]))
 
 
 def _is_foreign(function: Any) -> bool:
@@ -251,6 +253,6 @@ def _digest(found: list[Any]) -> str:
     """Of the source, which is the same for all versions of Python; empty without it."""
     try:
         sources = [_source(getattr(one, "fget", one)) for one in found]
-    except (OSError, TypeError):
+    except (AttributeError, IndexError):
         return ""
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()

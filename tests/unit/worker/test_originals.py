@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -127,6 +129,15 @@ def test_what_python_adds_to_a_class_is_no_change(case: _Case) -> None:
     assert "__slotnames__" in vars(case.owner)
     assert case.owner.__annotations__ == {}
     assert case.originals.are_in_place()
+
+
+def test_to_look_at_flytekits_loads_no_module_that_is_imported_lazily() -> None:
+    look = (
+        "import sys; from flytewarm_worker import originals; before = set(sys.modules); originals.originals();"
+        " originals.originals_of_models(); print(sorted(name for name in set(sys.modules) - before if '.' not in name))"
+    )
+    told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert told == "[]\n"
 
 
 def test_code_that_was_wrapped_before_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
