@@ -58,14 +58,16 @@ def plain_from_json(task: PythonTask, text: str) -> PlainInputs | None:
     """The task's inputs without models, if each is given, and is what plain_literals.py covers: then the literals are
     those of literals_from_json(), and the values are those that flytekit makes of them. Otherwise None. Only where
     originals() and originals_of_models() are in place."""
-    values, types = json.loads(text), task.python_interface.inputs
-    if values.keys() != types.keys():
-        return None
-    arguments = {name: values[name] for name in types}
     message = literals_pb2.LiteralMap()
     try:
-        for name, expected in types.items():
-            filler(expected)(message.literals[name], arguments[name])
+        # First, as what is not covered is parsed by literals_from_json().
+        fillers = {name: filler(expected) for name, expected in task.python_interface.inputs.items()}
+        values = json.loads(text)
+        if values.keys() != fillers.keys():
+            return None
+        arguments = {name: values[name] for name in fillers}
+        for name, fill in fillers.items():
+            fill(message.literals[name], arguments[name])
     except (NotCoveredError, ValueError):
         # The latter where protobuf has no place for a value: literals_from_json() tells which.
         return None

@@ -38,8 +38,8 @@ from flytewarm_worker.originals import (
     originals_of_dictionaries,
     originals_of_lists,
     originals_of_loading,
-    originals_of_models,
 )
+from flytewarm_worker.plain_literals import are_models_in_place
 from flytewarm_worker.preparation import Stages
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.random_state import RANDOM_STATES
@@ -59,7 +59,7 @@ def preload() -> None:
     originals()
     originals_of_lists()
     originals_of_dictionaries()
-    originals_of_models()
+    are_models_in_place()
     originals_of_loading()
     flytekit_private.load_type_transformers()
     # Of a generator that is there before it can be told whether a module of the tasks has seeded it.
