@@ -58,10 +58,11 @@ def plain_from_json(task: PythonTask, text: str) -> PlainInputs | None:
     """The task's inputs without models, if each is given, and is what plain_literals.py covers: then the literals are
     those of literals_from_json(), and the values are those that flytekit makes of them. Otherwise None. Only where
     originals() and originals_of_models() are in place."""
+    # First, as what is not covered is parsed by literals_from_json().
+    if (fillers := _fillers(task)) is None:
+        return None
     message = literals_pb2.LiteralMap()
     try:
-        # First, as what is not covered is parsed by literals_from_json().
-        fillers = {name: filler(expected) for name, expected in task.python_interface.inputs.items()}
         values = json.loads(text)
         if values.keys() != fillers.keys():
             return None
@@ -72,6 +73,14 @@ def plain_from_json(task: PythonTask, text: str) -> PlainInputs | None:
         # The latter where protobuf has no place for a value: literals_from_json() tells which.
         return None
     return PlainInputs(message, arguments)
+
+
+def _fillers(task: PythonTask) -> dict[str, Callable[[literals_pb2.Literal, Any], None]] | None:
+    """Those of all inputs; None if one is not covered."""
+    try:
+        return {name: filler(expected) for name, expected in task.python_interface.inputs.items()}
+    except Exception:  # noqa: BLE001  # annotations are the user's, and may raise anything when they are looked at
+        return None
 
 
 def json_from_literals(literal_map: literals_pb2.LiteralMap) -> str:

@@ -80,8 +80,8 @@ def items_type(expected: Any) -> Any:
     if get_origin(expected) is not list or not _is_just(transformers.get(list), ListTransformer):
         raise NotCoveredError
     (items,) = get_args(expected)
-    # A transformer of just this list, or of one in it: looked at when that is met.
-    if expected in transformers or not originals_of_lists().are_in_place():
+    # Of just this list; one of a list in it is looked at when that is met.
+    if _has_transformer_of_its_own(expected) or not originals_of_lists().are_in_place():
         raise NotCoveredError
     return items
 
@@ -93,6 +93,14 @@ def values_type(expected: Any) -> Any:
     if get_origin(expected) is not dict or not _is_just(transformers.get(dict), DictTransformer):
         raise NotCoveredError
     keys, values = get_args(expected)
-    if keys is not str or expected in transformers or not originals_of_dictionaries().are_in_place():
+    if keys is not str or _has_transformer_of_its_own(expected) or not originals_of_dictionaries().are_in_place():
         raise NotCoveredError
     return values
+
+
+def _has_transformer_of_its_own(expected: Any) -> bool:
+    try:
+        return expected in flytekit_private.transformers()
+    except TypeError:
+        # An annotation in it has no hash, as the columns of a data set: nothing can be looked up.
+        raise NotCoveredError from None

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Annotated, Any, Optional, Union
 
 import pytest
-from flytekit import task
+from flytekit import kwtypes, task
 from flytekit.core.context_manager import FlyteContext
 from flytekit.core.type_engine import TypeEngine
 from flytekit.types.directory import FlyteDirectory
@@ -47,6 +47,13 @@ class Tree:
     leaves: list[Leaf]
     counts: dict[str, int] = field(default_factory=dict)
     colour: Colour = Colour.RED
+
+
+@dataclass
+class Unit:
+    """What an annotation may be: equal to others, and so without a hash."""
+
+    name: str
 
 
 def _task(python_type: Any) -> Any:
@@ -112,6 +119,11 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (Annotated[int | None, "note"], 3, 3),
     (Annotated[datetime.date, "note"], "2024-01-01", datetime.date(2024, 1, 1)),
     (list[Annotated[datetime.date, "note"]], ["2024-01-01"], [datetime.date(2024, 1, 1)]),
+    (Annotated[int, Unit("m")], 3, 3),
+    (list[Annotated[int, Unit("m")]], [1, 2], [1, 2]),
+    (dict[str, Annotated[float, Unit("m")]], {"a": 1.5}, {"a": 1.5}),
+    (dict[str, list[Annotated[int, Unit("m")]]], {"a": [1]}, {"a": [1]}),
+    (list[Annotated[StructuredDataset, kwtypes(x=int)]], [], []),
 ]
 
 
@@ -313,6 +325,13 @@ def test_plain_inputs_are_known_as_such(python_type: Any, value: Any) -> None:
     plain = plain_from_json(_task(python_type), json.dumps({"value": value}))
     assert plain is not None
     assert repr(plain.arguments) == repr({"value": value})
+
+
+@pytest.mark.parametrize(("python_type", "value", "_expected"), VALUES, ids=lambda value: str(value)[:40])
+def test_inputs_of_any_type_are_plain_or_left_to_the_models(python_type: Any, value: Any, _expected: Any) -> None:
+    one, text = _task(python_type), json.dumps({"value": value})
+    plain = plain_from_json(one, text)
+    assert plain is None or list(plain.arguments) == ["value"]
 
 
 @pytest.mark.parametrize(

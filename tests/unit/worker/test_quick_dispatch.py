@@ -249,6 +249,15 @@ def test_a_list_of_what_is_no_list(context: FlyteContext) -> None:
         _assert_same(context, _TASKS[list], LiteralMap({"value": value}), [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [(list[Annotated[int, []]], [1]), (dict[str, list[Annotated[str, {}]]], {"a": ["x"]})]
+)
+def test_annotations_without_a_hash(context: FlyteContext, kind: Any, value: Any) -> None:
+    given = TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))
+    for returned in ([], [value], [3]):
+        _assert_same(context, _returns(kind), LiteralMap({"value": given}), returned)
+
+
 @_EXAMPLES
 @given(st.one_of(st.tuples(_ANY, _ANY), st.tuples(st.integers(), st.text()), st.tuples(_ANY, _ANY, _ANY), _ANY))
 def test_anything_returned_for_two_outputs(context: FlyteContext, returned: Any) -> None:
