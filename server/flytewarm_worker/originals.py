@@ -6,6 +6,7 @@ not listed here.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import inspect
@@ -112,12 +113,15 @@ _BESIDE_MODELS: _Places = (
 )
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_MODELS = frozenset({"5389ba7978d6b5ab97e9bb70cc6448953b547cec4d673dad113d217eec2369af"})
-#: flytekit's transformers of what a literal has a field for.
+#: flytekit's own of simple values. What they make needs no second look, which flytekit takes at all literals.
 TRANSFORMERS: dict[type, SimpleTransformer[Any]] = {
     int: type_engine.IntTransformer,
     float: type_engine.FloatTransformer,
     bool: type_engine.BoolTransformer,
     str: type_engine.StrTransformer,
+    datetime.datetime: type_engine.DatetimeTransformer,
+    datetime.timedelta: type_engine.TimedeltaTransformer,
+    datetime.date: type_engine.DateTransformer,
 }
 
 _PLACES_OF_LOADING: _Places = ((DefaultTaskResolver, "load_task"), (module_loader, "load_object_from_module"))
@@ -191,7 +195,7 @@ class Originals:
 def originals() -> Originals:
     """Those that run a plain task and convert its simple values, as this process has them; looked at by the first
     call."""
-    return Originals(_PLACES, _KNOWN, _BESIDE)
+    return Originals(_PLACES, _KNOWN, _BESIDE, TRANSFORMERS.values())
 
 
 @functools.cache
@@ -209,9 +213,7 @@ def originals_of_dictionaries() -> Originals:
 @functools.cache
 def originals_of_models() -> Originals:
     """Those that make values of messages, by way of flytekit's models, and back."""
-    return Originals(
-        _PLACES_OF_MODELS, _KNOWN_OF_MODELS, _BESIDE_MODELS, (SimpleTransformer, *_MODELS, *TRANSFORMERS.values())
-    )
+    return Originals(_PLACES_OF_MODELS, _KNOWN_OF_MODELS, _BESIDE_MODELS, (SimpleTransformer, *_MODELS))
 
 
 @functools.cache

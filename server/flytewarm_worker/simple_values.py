@@ -4,7 +4,6 @@ say why it cannot."""
 
 from __future__ import annotations
 
-import datetime
 from typing import Any, get_args, get_origin
 
 from flytekit.core.context_manager import FlyteContext
@@ -13,9 +12,8 @@ from flytekit.models.literals import Literal, LiteralCollection
 from flytekit.models.types import LiteralType
 
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.originals import originals_of_dictionaries, originals_of_lists
+from flytewarm_worker.originals import TRANSFORMERS, originals_of_dictionaries, originals_of_lists
 
-_SIMPLE = frozenset({int, float, bool, str, datetime.datetime, datetime.timedelta, datetime.date})
 _METHODS = frozenset(
     {
         "assert_type",
@@ -63,10 +61,10 @@ def to_literal(context: FlyteContext, value: Any, expected: Any, literal_type: L
 
 def simple_transformer(expected: Any) -> SimpleTransformer[Any] | None:
     """What converts values of a type, if that is a simple one. Only where originals() are in place."""
-    if type(expected) is not type or expected not in _SIMPLE:
+    if type(expected) is not type or (own := TRANSFORMERS.get(expected)) is None:
         return None
-    found = flytekit_private.transformers().get(expected)
-    return found if _is_just(found, SimpleTransformer) else None
+    # One that a user has registered may do anything, and tell how often it is called.
+    return own if flytekit_private.transformers().get(expected) is own else None
 
 
 def _is_just(transformer: Any, kind: type) -> bool:

@@ -445,6 +445,64 @@ def test_another_transformer_is_asked(context: FlyteContext, monkeypatch: pytest
     assert _run(context, _quick, _TASKS[int], LiteralMap({"value": _literal_of(1)}), [])[0] == _serialize_one(_SEVEN)
 
 
+_SIMPLE_TYPES: dict[type, Any] = {
+    int: 1,
+    float: 0.5,
+    bool: True,
+    str: "x",
+    datetime.datetime: datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    datetime.timedelta: datetime.timedelta(1),
+    datetime.date: datetime.date(2024, 1, 1),
+}
+
+
+class _Hashing:
+    """Makes literals with a hash, which flytekit takes off again; fails the first `failures` times."""
+
+    def __init__(self, kind: type, failures: int) -> None:
+        self.convert = flytekit_private.transformers()[kind]._to_literal_transformer
+        self.failures, self.calls = failures, 0
+
+    def __call__(self, value: Any) -> Literal:
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise RuntimeError(f"time {self.calls}")
+        literal = self.convert(value)
+        literal.hash = "h"
+        return literal  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+@pytest.mark.parametrize("registered", [True, False], ids=["registered", "changed"])
+@pytest.mark.parametrize("kind", _SIMPLE_TYPES)
+def test_a_users_transformer_of_a_simple_type_is_called_as_flytekit_does(
+    context: FlyteContext, monkeypatch: pytest.MonkeyPatch, kind: Any, registered: bool, failures: int
+) -> None:
+    """One that is registered in the place of flytekit's own, or that one with functions of the user's."""
+    own, value = flytekit_private.transformers()[kind], _SIMPLE_TYPES[kind]
+
+    @task
+    def beside_another(value: kind) -> tuple[kind, dict]:  # type: ignore[type-arg,valid-type]
+        return value, {}
+
+    def called(way: Any, one: PythonTask, inputs: LiteralMap) -> Any:
+        flytekit_private.forget_literals()
+        hashing = _Hashing(kind, failures)
+        with monkeypatch.context() as patch:
+            if registered:
+                other = SimpleTransformer("other", kind, own._lt, hashing, own._from_literal_transformer)
+                patch.setitem(flytekit_private.transformers(), kind, other)
+            else:
+                patch.setattr(own, "_to_literal_transformer", hashing)
+            return _run(context, way, one, inputs, []), hashing.calls
+
+    values: list[tuple[Any, Any]] = [(kind, value), (list[kind], [value]), (dict[str, kind], {"a": value})]
+    cases = [(beside_another, *values[0]), *((_returns(of), of, whole) for of, whole in values)]
+    for one, of, whole in cases:
+        inputs = LiteralMap({"value": TypeEngine.to_literal(context, whole, of, TypeEngine.to_literal_type(of))})
+        assert called(_quick, one, inputs) == called(_flytekits, one, inputs)
+
+
 def test_replaced_code_of_flytekit_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = LiteralMap({"value": _literal(context, 1)})
     monkeypatch.setattr(PythonTask, "post_execute", lambda *_: 7)
