@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import traceback
 from collections.abc import Iterator
 
 import flytekit
@@ -26,6 +25,7 @@ from flytewarm_api.v1 import settings_pb2
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.configuration import Configuration
 from flytewarm_worker.context_parts import FileAccess, execution_state
+from flytewarm_worker.contexts import origin_in
 from flytewarm_worker.sandbox import Sandbox
 from flytewarm_worker.serialization import serialization_settings
 from flytewarm_worker.stats import is_kept, stats_config, task_stats
@@ -33,7 +33,7 @@ from flytewarm_worker.variables import raw_environment
 
 _FILE_ACCESS = FileAccess()
 #: Where the entrypoint enters it.
-ORIGIN = traceback.FrameSummary(entrypoint.__file__, 0, entrypoint.setup_execution.__name__)
+ORIGIN = origin_in(entrypoint.setup_execution)
 
 
 def task_environment(settings: settings_pb2.ExecutionSettings) -> dict[str, str]:

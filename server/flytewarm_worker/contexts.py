@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 import logging
 import traceback
+from typing import Any
 
 from flytekit.core.context_manager import FlyteContext, FlyteContextManager
 from flytekit.loggers import developer_logger
@@ -43,6 +46,19 @@ class entered:  # noqa: N801  # used as contextlib's own are
             return
         while FlyteContextManager.size() >= self._depth:
             FlyteContextManager.pop_context()
+
+
+def origin_in(function: Any) -> traceback.FrameSummary:
+    """What FlyteContextManager.with_context() finds where a function of flytekit's calls it first; line 0 where that is
+    not to be seen."""
+    code = inspect.unwrap(function).__code__
+    line = 0
+    # By its code, as to look for its source may load modules that are imported lazily.
+    for one in dis.get_instructions(code):
+        line = one.starts_line or line
+        if one.argval == FlyteContextManager.with_context.__name__:
+            return traceback.FrameSummary(code.co_filename, line, code.co_name)
+    return traceback.FrameSummary(code.co_filename, 0, code.co_name)
 
 
 def _is_told() -> bool:

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import copy
 import logging
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from flyteidl.core import literals_pb2
-from flytekit.core import base_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteContext
 from flytekit.core.python_function_task import PythonFunctionTask
@@ -33,7 +31,7 @@ from flytekit.models.types import LiteralType
 from flytekit.utils.asyn import run_sync
 
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.contexts import entered
+from flytewarm_worker.contexts import entered, origin_in
 from flytewarm_worker.originals import METHODS, originals
 from flytewarm_worker.plain_literals import PlainInputs, are_models_in_place, filler, reader
 from flytewarm_worker.simple_values import NotCoveredError, to_literal, to_python
@@ -44,7 +42,7 @@ _TRANSLATED = ("AsyncTranslate literal to python value", "Translate literal to p
 _CONVERTED = ("Translate the output to literals", "dispatch execute")
 # Of JSON, in which a dictionary has an order, there is no message alone.
 Inputs: TypeAlias = literals_pb2.LiteralMap | LiteralMap | PlainInputs
-_ORIGIN = traceback.FrameSummary(base_task.__file__, 0, PythonTask.dispatch_execute.__name__)
+_ORIGIN = origin_in(PythonTask.dispatch_execute)
 
 
 def dispatch(

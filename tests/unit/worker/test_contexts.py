@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from flytekit.bin import entrypoint
 from flytekit.core.context_manager import FlyteContext, FlyteContextManager
 from flytekit.loggers import developer_logger
 
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.contexts import entered
+from flytewarm_worker.context import ORIGIN as OF_THE_ENTRYPOINT
+from flytewarm_worker.contexts import entered, origin_in
 
 ORIGIN = traceback.FrameSummary("file.py", 7, "made_up")
 
@@ -65,3 +68,32 @@ def test_replaced_code_of_flytekit_is_called(context: FlyteContext, monkeypatch:
     with entered(context.new_builder().build(), ORIGIN):
         pass
     assert called == [name]
+
+
+def _enters(context: FlyteContext) -> str:
+    builder = context.new_builder()
+    with FlyteContextManager.with_context(
+        builder.with_execution_state(
+            context.execution_state,
+        )
+    ) as own:
+        return own.get_origin_stackframe_repr()
+
+
+def _enters_none(_: FlyteContext) -> str:
+    return ""
+
+
+def test_an_origin_is_what_flytekit_finds(context: FlyteContext, tmp_path: Path) -> None:
+    own = context.new_builder().build()
+    own.set_stackframe(origin_in(_enters))
+    assert own.get_origin_stackframe_repr() == _enters(context)
+    with entrypoint.setup_execution(str(tmp_path)) as own:
+        found = own.get_origin_stackframe_repr()
+    own.set_stackframe(OF_THE_ENTRYPOINT)
+    assert own.get_origin_stackframe_repr() == found
+
+
+def test_an_origin_that_is_not_to_be_seen_has_no_line() -> None:
+    origin = origin_in(_enters_none)
+    assert (origin.name, origin.lineno, origin.filename) == ("_enters_none", 0, __file__)

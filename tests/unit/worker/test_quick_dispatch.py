@@ -113,6 +113,11 @@ def looks(value: int) -> int:
     return value + context.level + len(context.user_space_params.timeline_deck.time_info)
 
 
+@task
+def origin(value: int) -> str:
+    return FlyteContextManager.current_context().get_origin_stackframe_repr()
+
+
 def _literal_of(integer: int) -> Literal:
     return Literal(scalar=Scalar(primitive=Primitive(integer=integer)))
 
@@ -136,7 +141,7 @@ _LISTS: dict[Any, st.SearchStrategy[Any]] = {
     dict: st.dictionaries(st.text(), st.integers(-(2**31), 2**31)),
 }
 _TASKS_OF_LISTS = {kind: _returns(kind) for kind in _LISTS}
-_OTHERS = (two, named, single, nothing, no_inputs, raises, annotated, with_deck, looks)
+_OTHERS = (two, named, single, nothing, no_inputs, raises, annotated, with_deck, looks, origin)
 
 
 @pytest.fixture(scope="module")
