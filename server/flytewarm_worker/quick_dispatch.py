@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from flyteidl.core import literals_pb2
+from flytekit.core import base_task
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import FlyteContext
 from flytekit.core.python_function_task import PythonFunctionTask
@@ -28,7 +29,6 @@ from flytekit.loggers import logger
 from flytekit.models.dynamic_job import DynamicJobSpec
 from flytekit.models.literals import Literal, LiteralMap
 from flytekit.models.types import LiteralType
-from flytekit.utils.asyn import run_sync
 
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.contexts import entered, origin_in
@@ -40,6 +40,8 @@ from flytewarm_worker.timeline import Moment, add_entries
 # Entries of the timeline, the inner one first.
 _TRANSLATED = ("AsyncTranslate literal to python value", "Translate literal to python value")
 _CONVERTED = ("Translate the output to literals", "dispatch execute")
+_CALLED = "Execute user level code"
+_OF_TUPLES = tuple((name, getattr(tuple, name)) for name in ("__getitem__", "__iter__", "__len__"))
 # Of JSON, in which a dictionary has an order, there is no message alone.
 Inputs: TypeAlias = literals_pb2.LiteralMap | LiteralMap | PlainInputs
 _ORIGIN = origin_in(PythonTask.dispatch_execute)
@@ -62,7 +64,15 @@ def dispatch(
     state = copy.copy(context.execution_state)
     with entered(context.with_execution_state(state).build(), _ORIGIN) as own:
         value = _call(own, task, arguments)
-        return value if isinstance(value, (LiteralMap, DynamicJobSpec)) else _outputs(own, task, value, outputs)
+        # Asked again: the task may have replaced what comes now.
+        if is_plain(task):
+            begin = Moment()
+            if _put_simple(own, task, value, outputs):
+                add_entries(own.user_space_params, begin, Moment(), *_CONVERTED)
+                return outputs
+            # What was put in before something was not covered.
+            outputs.Clear()
+        return _end_as_flytekit(context, own, task, arguments, value)
 
 
 def is_plain(task: Any) -> bool:
@@ -117,46 +127,41 @@ def _call(context: FlyteContext, task: PythonTask, arguments: dict[str, Any]) ->
     except Exception as error:
         raise FlyteUserRuntimeException(error) from error
     finally:
-        add_entries(context.user_space_params, begin, Moment(), "Execute user level code")
-
-
-def _outputs(context: FlyteContext, task: PythonTask, value: Any, outputs: literals_pb2.LiteralMap) -> Any:
-    begin = Moment()
-    names: tuple[str, ...] = ("dispatch execute",)
-    try:
-        # Asked again: the task may have replaced what converts its outputs.
-        if is_plain(task) and _put_simple(context, task, value, outputs):
-            names = _CONVERTED
-            return outputs
-        # What was put in before something was not covered.
-        outputs.Clear()
-        # The second one of the pair is for decks.
-        return run_sync(task._output_to_literal_map, value, context)[0]
-    except (FlyteUploadDataException, FlyteDownloadDataException):
-        raise
-    except Exception as error:
-        raise FlyteNonRecoverableSystemException(error) from error
-    finally:
-        add_entries(context.user_space_params, begin, Moment(), *names)
+        if logger.isEnabledFor(logging.INFO):
+            # The task has asked for detailed logs.
+            flytekit_private.end_timer(_CALLED, begin.date, begin.wall, begin.cpu)
+        else:
+            add_entries(context.user_space_params, begin, Moment(), _CALLED)
 
 
 def _put_simple(context: FlyteContext, task: PythonTask, value: Any, outputs: literals_pb2.LiteralMap) -> bool:
     """Puts the outputs in; False when flytekit has to convert them, or to tell why it cannot, and some may be there."""
-    variables, declared = task.interface.outputs, task.python_interface
-    values = (value,) if len(variables) == 1 else value if variables else ()
-    if declared.output_tuple_name or not isinstance(values, tuple) or len(values) != len(variables):
+    try:
+        return _are_put(context, task, value, outputs)
+    except Exception:  # noqa: BLE001  # as above
         return False
-    if context.output_metadata_tracker.output_metadata:
+
+
+def _are_put(context: FlyteContext, task: PythonTask, value: Any, outputs: literals_pb2.LiteralMap) -> bool:
+    variables, declared = task.interface.outputs, task.python_interface
+    if declared.output_tuple_name or context.output_metadata_tracker.output_metadata:
+        return False
+    if isinstance(value, (LiteralMap, DynamicJobSpec)):
+        return False
+    values = (value,) if len(variables) == 1 else value if variables else ()
+    if not _is_as_tuple(type(values)) or len(values) != len(variables):
         return False
     put = _into_message if are_models_in_place() else _by_model_into
     # Also without outputs.
     outputs.SetInParent()
     for (name, variable), one in zip(variables.items(), values, strict=True):
-        try:
-            put(context, outputs.literals[name], one, declared.outputs[name], variable.type)
-        except Exception:  # noqa: BLE001  # as above
-            return False
+        put(context, outputs.literals[name], one, declared.outputs[name], variable.type)
     return True
+
+
+def _is_as_tuple(kind: Any) -> bool:
+    """Whether items are counted, iterated over and found by their place as those of a tuple."""
+    return kind is tuple or (issubclass(kind, tuple) and all(getattr(kind, name) is own for name, own in _OF_TUPLES))
 
 
 def _into_message(
@@ -173,3 +178,22 @@ def _by_model_into(
     context: FlyteContext, message: literals_pb2.Literal, value: Any, expected: Any, literal_type: LiteralType
 ) -> None:
     message.CopyFrom(to_literal(context, value, expected, literal_type).to_flyte_idl())
+
+
+def _end_as_flytekit(
+    context: FlyteContext, own: FlyteContext, task: PythonTask, arguments: dict[str, Any], value: Any
+) -> Any:
+    """What PythonTask.dispatch_execute() does in the context of its `own` after the task has returned a value."""
+    parameters = own.user_space_params
+    value = task.post_execute(parameters, value)
+    if isinstance(value, (LiteralMap, DynamicJobSpec)):
+        return value
+    try:
+        with base_task.timeit(_CONVERTED[-1]):
+            literal_map, by_name = base_task.run_sync(task._output_to_literal_map, value, own)
+        task._write_decks(arguments, by_name, context, parameters)
+    except (FlyteUploadDataException, FlyteDownloadDataException):
+        raise
+    except Exception as error:
+        raise FlyteNonRecoverableSystemException(error) from error
+    return literal_map

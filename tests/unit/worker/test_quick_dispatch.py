@@ -11,7 +11,7 @@ import pytest
 from flyteidl.core import literals_pb2
 from flytekit import task
 from flytekit.core import type_engine
-from flytekit.core.base_task import PythonTask
+from flytekit.core.base_task import IgnoreOutputs, PythonTask
 from flytekit.core.context_manager import (
     ExecutionParameters,
     ExecutionState,
@@ -20,6 +20,7 @@ from flytekit.core.context_manager import (
     OutputMetadataTracker,
 )
 from flytekit.core.type_engine import DictTransformer, ListTransformer, SimpleTransformer, TypeEngine
+from flytekit.deck import DeckField
 from flytekit.loggers import logger
 from flytekit.models import literals
 from flytekit.models.literals import Literal, LiteralCollection, LiteralMap, Primitive, Scalar
@@ -269,14 +270,53 @@ def test_anything_returned_for_two_outputs(context: FlyteContext, returned: Any)
     _assert_same(context, two, LiteralMap({"value": _literal(context, 1)}), [returned])
 
 
+class _IteratesDifferently(tuple):  # type: ignore[type-arg]
+    def __iter__(self) -> Iterator[Any]:
+        return iter((10, "ten"))
+
+
+class _IndexesDifferently(tuple):  # type: ignore[type-arg]
+    def __getitem__(self, index: Any) -> Any:
+        return (20, "twenty")[index]
+
+
+class _CountsDifferently(tuple):  # type: ignore[type-arg]
+    def __len__(self) -> int:
+        return 2
+
+
+class _SaysItIsATuple:
+    """As what is wrapped in a proxy does."""
+
+    __class__ = tuple  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((30, "thirty"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: Any) -> Any:
+        return (40, "forty")[index]
+
+
+@_EXAMPLES
+@given(
+    st.sampled_from([_IteratesDifferently, _IndexesDifferently, _CountsDifferently, lambda _: _SaysItIsATuple()]),
+    st.tuples(st.integers(), st.text()) | st.lists(_ANY, max_size=3).map(tuple),
+)
+def test_tuples_of_users_for_two_outputs(context: FlyteContext, kind: Any, values: Any) -> None:
+    _assert_same(context, two, LiteralMap({"value": _literal(context, 1)}), [kind(values)])
+
+
 def test_plain_tasks_do_go_the_quick_way(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = LiteralMap({"value": _literal(context, 1)})
     assert originals.originals().are_in_place()
-    monkeypatch.setattr(quick_dispatch, "run_sync", None)
-    monkeypatch.setattr(PythonTask, "_literal_map_to_python_input", PythonTask._literal_map_to_python_input)
+    monkeypatch.setattr(quick_dispatch, "_end_as_flytekit", None)
     for one in (_TASKS[int], two, nothing):
         result, _ = _run(context, _quick, one, inputs, [])
         assert isinstance(result, bytes)
+    assert isinstance(_run(context, _quick, two, inputs, [Named(1, "x")])[0], bytes)
     for kind, value in ((list[list[int]], [[1], []]), (list[str], ["x"])):
         inputs = LiteralMap({"value": simple_values.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
         result, _ = _run(context, _quick, _TASKS_OF_LISTS[kind], inputs, [])
@@ -410,6 +450,87 @@ _REPLACED: dict[str, tuple[Any, str, Any]] = {
     "the search for transformers": (TypeEngine, "get_transformer", classmethod(lambda *_: _SEVENS)),
     "what is done to literals": (type_engine, "modify_literal_uris", lambda literal: literal.set_metadata({"a": "b"})),
 }
+
+
+def _post_execute_of_the_task(patch: pytest.MonkeyPatch, one: Any) -> None:
+    patch.setattr(one, "post_execute", lambda _, value: value + 100)
+
+
+def _post_execute_of_the_class(patch: pytest.MonkeyPatch, _: Any) -> None:
+    patch.setattr(PythonTask, "post_execute", lambda _self, _parameters, value: value + 100)
+
+
+def _post_execute_that_ignores(patch: pytest.MonkeyPatch, one: Any) -> None:
+    def ignore(*_: Any) -> Any:
+        raise IgnoreOutputs("nothing")
+
+    patch.setattr(one, "post_execute", ignore)
+
+
+def _post_execute_with_literals(patch: pytest.MonkeyPatch, one: Any) -> None:
+    patch.setattr(one, "post_execute", lambda *_: LiteralMap({"o0": _SEVEN}))
+
+
+def _its_own_deck(patch: pytest.MonkeyPatch, one: Any) -> None:
+    patch.setattr(one, "_disable_deck", False)
+    patch.setattr(one, "_deck_fields", [DeckField.INPUT, DeckField.OUTPUT])
+
+
+def _broken_decks(patch: pytest.MonkeyPatch, one: Any) -> None:
+    patch.setattr(one, "_write_decks", lambda *_: 1 / 0)
+
+
+def _no_interface(patch: pytest.MonkeyPatch, one: Any) -> None:
+    patch.setattr(one, "_interface", None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _post_execute_of_the_task,
+        _post_execute_of_the_class,
+        _post_execute_that_ignores,
+        _post_execute_with_literals,
+        _its_own_deck,
+        _broken_decks,
+        _no_interface,
+    ],
+)
+def test_what_a_task_changes_about_its_own_end(
+    context: FlyteContext, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
+    @task
+    def changes(value: int) -> int:
+        change(monkeypatch, changes)
+        seen.append(FlyteContextManager.current_context().user_space_params)
+        return value
+
+    results, seen = [], []
+    for way in (_quick, _flytekits):
+        result = _run(context, way, changes, LiteralMap({"value": _literal_of(1)}), [])
+        monkeypatch.undo()
+        results.append((result, [(deck.name, deck.html) for deck in seen.pop().decks]))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_detailed_logs_that_a_task_asks_for(
+    context: FlyteContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    @task
+    def asks(value: int) -> int:
+        logger.setLevel(logging.INFO)
+        return 1 // 0 if fails else value
+
+    level, told = logger.level, []
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    for way in (_quick, _flytekits):
+        _run(context, way, asks, LiteralMap({"value": _literal_of(1)}), [])
+        logger.setLevel(level)
+        told.append([(one.filename, one.lineno, one.getMessage().partition("[Time")[0]) for one in caplog.records])
+        caplog.clear()
+    assert told[0] == told[1]
+    assert len(told[0]) == (1 if fails else 3)
 
 
 @pytest.mark.parametrize("when", ["before", "in the task"])
