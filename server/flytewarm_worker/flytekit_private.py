@@ -319,6 +319,14 @@ def read_import_time_variables() -> None:
     type_engine._TYPE_ENGINE_COROS_BATCH_SIZE = _whole_number("_F_TE_MAX_COROS", 10)
 
 
+def converts_collections() -> bool:
+    """Whether the number of coroutines that run at a time (_F_TE_MAX_COROS) is one with which flytekit converts lists
+    and dictionaries. type_engine._TYPE_ENGINE_COROS_BATCH_SIZE."""
+    size: Any = type_engine._TYPE_ENGINE_COROS_BATCH_SIZE
+    # As fsspec has it, -1 is for any number.
+    return type(size) is int and (size > 0 or size == -1)
+
+
 def _whole_number(variable: str, default: int) -> int:
     return int(os.environ.get(variable, default))
 

@@ -12,7 +12,7 @@ from flytekit.models.literals import Literal, LiteralCollection
 from flytekit.models.types import LiteralType
 
 from flytewarm_worker import flytekit_private
-from flytewarm_worker.originals import TRANSFORMERS, originals_of_dictionaries, originals_of_lists
+from flytewarm_worker.originals import TRANSFORMERS, Originals, originals_of_dictionaries, originals_of_lists
 
 _METHODS = frozenset(
     {
@@ -74,26 +74,31 @@ def _is_just(transformer: Any, kind: type) -> bool:
 
 def items_type(expected: Any) -> Any:
     """The type of the items of a list, as flytekit's own transformer of lists has it. Raises NotCoveredError."""
-    transformers = flytekit_private.transformers()
-    if get_origin(expected) is not list or not _is_just(transformers.get(list), ListTransformer):
-        raise NotCoveredError
-    (items,) = get_args(expected)
-    # Of just this list; one of a list in it is looked at when that is met.
-    if _has_transformer_of_its_own(expected) or not originals_of_lists().are_in_place():
-        raise NotCoveredError
+    (items,) = _arguments(expected, list, ListTransformer, originals_of_lists())
     return items
 
 
 def values_type(expected: Any) -> Any:
     """The type of the values of a dictionary with texts as keys, as flytekit's own transformer of dictionaries has it.
     Raises NotCoveredError."""
-    transformers = flytekit_private.transformers()
-    if get_origin(expected) is not dict or not _is_just(transformers.get(dict), DictTransformer):
-        raise NotCoveredError
-    keys, values = get_args(expected)
-    if keys is not str or _has_transformer_of_its_own(expected) or not originals_of_dictionaries().are_in_place():
+    keys, values = _arguments(expected, dict, DictTransformer, originals_of_dictionaries())
+    if keys is not str:
         raise NotCoveredError
     return values
+
+
+def _arguments(expected: Any, origin: type, kind: type, code: Originals) -> tuple[Any, ...]:
+    is_covered = (
+        get_origin(expected) is origin
+        and _is_just(flytekit_private.transformers().get(origin), kind)
+        and flytekit_private.converts_collections()
+        # Of just this list; one of a list in it is looked at when that is met.
+        and not _has_transformer_of_its_own(expected)
+        and code.are_in_place()
+    )
+    if not is_covered:
+        raise NotCoveredError
+    return get_args(expected)
 
 
 def _has_transformer_of_its_own(expected: Any) -> bool:

@@ -452,6 +452,31 @@ _REPLACED: dict[str, tuple[Any, str, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("size", ["1", "10", "-1", "0", "-2"])
+@pytest.mark.parametrize(
+    ("kind", "value"), [(list[int], [1, 2]), (list[int], []), (dict[str, int], {"a": 1}), (dict[str, list[int]], {})]
+)
+def test_collections_with_any_number_of_coroutines_at_a_time(
+    context: FlyteContext, monkeypatch: pytest.MonkeyPatch, kind: Any, value: Any, size: str
+) -> None:
+    """There are numbers with which flytekit converts none."""
+    inputs = LiteralMap({"value": TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
+    monkeypatch.setenv("_F_TE_MAX_COROS", size)
+    flytekit_private.read_import_time_variables()
+
+    @task
+    def makes(value: int) -> kind:  # type: ignore[valid-type]
+        return _RETURNED[0]
+
+    try:
+        _assert_same(context, _returns(kind), inputs, [])
+        _assert_same(context, makes, LiteralMap({"value": _literal_of(1)}), [value])
+    finally:
+        monkeypatch.undo()
+        flytekit_private.read_import_time_variables()
+
+
 def _post_execute_of_the_task(patch: pytest.MonkeyPatch, one: Any) -> None:
     patch.setattr(one, "post_execute", lambda _, value: value + 100)
 
