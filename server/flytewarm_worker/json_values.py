@@ -18,8 +18,7 @@ from flytekit.models.types import LiteralType, SimpleType, StructuredDatasetType
 from google.protobuf import json_format
 
 from flytewarm_worker.originals import originals
-from flytewarm_worker.plain_literals import PlainInputs, filler
-from flytewarm_worker.simple_values import NotCoveredError, simple_transformer
+from flytewarm_worker.simple_values import simple_transformer
 from flytewarm_worker.tasks import type_text
 
 # The tag of flytekit's own encoding of structures (dataclasses, dicts, models) as binary literals.
@@ -36,7 +35,11 @@ def literals_from_json(context: FlyteContext, task: PythonTask, text: str) -> li
 
     Raises JsonInputError for an unknown or missing input or a value that does not fit.
     """
-    values = json.loads(text)
+    return literals_from_values(context, task, json.loads(text))
+
+
+def literals_from_values(context: FlyteContext, task: PythonTask, values: Any) -> literals.LiteralMap:
+    """As literals_from_json(), of what is parsed already."""
     interface = task.python_interface
     if unknown := sorted(values.keys() - interface.inputs.keys()):
         raise JsonInputError(f"unknown inputs {unknown}; {task.name} takes {sorted(interface.inputs)}")
@@ -52,35 +55,6 @@ def literals_from_json(context: FlyteContext, task: PythonTask, text: str) -> li
                 f"input {name!r} ({type_text(python_type)}) is missing; {task.name} has no default for it"
             )
     return literals.LiteralMap(literals=result)
-
-
-def plain_from_json(task: PythonTask, text: str) -> PlainInputs | None:
-    """The task's inputs without models, if each is given, and is what plain_literals.py covers: then the literals are
-    those of literals_from_json(), and the values are those that flytekit makes of them. Otherwise None. Only where
-    originals() and originals_of_models() are in place."""
-    # First, as what is not covered is parsed by literals_from_json().
-    if (fillers := _fillers(task)) is None:
-        return None
-    message = literals_pb2.LiteralMap()
-    try:
-        values = json.loads(text)
-        if values.keys() != fillers.keys():
-            return None
-        arguments = {name: values[name] for name in fillers}
-        for name, fill in fillers.items():
-            fill(message.literals[name], arguments[name])
-    except (NotCoveredError, ValueError):
-        # The latter where protobuf has no place for a value: literals_from_json() tells which.
-        return None
-    return PlainInputs(message, arguments)
-
-
-def _fillers(task: PythonTask) -> dict[str, Callable[[literals_pb2.Literal, Any], None]] | None:
-    """Those of all inputs; None if one is not covered."""
-    try:
-        return {name: filler(expected) for name, expected in task.python_interface.inputs.items()}
-    except Exception:  # noqa: BLE001  # annotations are the user's, and may raise anything when they are looked at
-        return None
 
 
 def json_from_literals(literal_map: literals_pb2.LiteralMap) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import time
 from collections.abc import Callable
@@ -23,9 +24,10 @@ from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import decks, flytekit_private, outcome, quick_dispatch, quick_loading, tasks
 from flytewarm_worker.context import ORIGIN
 from flytewarm_worker.contexts import entered
-from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json, plain_from_json
+from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json, literals_from_values
 from flytewarm_worker.limits import Limits
 from flytewarm_worker.outcome import Result
+from flytewarm_worker.plain_json import plain_from_values
 from flytewarm_worker.plain_literals import PlainInputs, are_models_in_place
 from flytewarm_worker.process_state import ProcessState
 from flytewarm_worker.request import Request
@@ -164,14 +166,14 @@ class Runner:
         return message
 
     def _read_json(self, context: FlyteContext, task: Any) -> quick_dispatch.Inputs:
-        text = self._request.inputs_json
+        values = json.loads(self._request.inputs_json)
         if quick_dispatch.is_plain(task) and are_models_in_place():
-            plain = plain_from_json(task, text)
+            plain = plain_from_values(task, values)
             if plain is not None:
                 self._receipt.input_bytes = plain.message.ByteSize()
                 return plain
         try:
-            inputs = literals_from_json(context, task, text)
+            inputs = literals_from_values(context, task, values)
         except JsonInputError as error:
             # What flytekit makes of inputs that it cannot convert.
             raise FlyteNonRecoverableSystemException(error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,8 +19,9 @@ from flytekit.types.structured import StructuredDataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json, plain_from_json
-from flytewarm_worker.plain_literals import are_models_in_place, reader
+from flytewarm_worker.json_values import JsonInputError, json_from_literals, literals_from_json
+from flytewarm_worker.plain_json import plain_from_values
+from flytewarm_worker.plain_literals import PlainInputs, are_models_in_place, reader
 from flytewarm_worker.registries import Registries
 
 UTC = datetime.timezone.utc
@@ -61,6 +63,10 @@ def _task(python_type: Any) -> Any:
 
     takes.__annotations__["value"] = python_type
     return task(takes)
+
+
+def _plain(one: Any, text: str) -> PlainInputs | None:
+    return plain_from_values(one, json.loads(text))
 
 
 def _value(context: FlyteContext, python_type: Any, value: Any) -> Any:
@@ -281,7 +287,19 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-_PLAIN = [int, float, bool, str, list[int], list[str], dict[str, float], list[dict[str, int]], dict[str, list[bool]]]
+_PLAIN = [
+    *(int, float, bool, str, list[int], list[str], dict[str, float], list[dict[str, int]], dict[str, list[bool]]),
+    *(list[float], list[list[float]], dict[str, list[float]], list[dict[str, float]]),
+]
+# As JavaScript writes numbers, among which those without a fraction are as integers.
+_NUMBERS = st.integers() | st.integers(-(10**400), 10**400) | st.floats() | st.booleans()
+_FLOATS = {
+    float: _NUMBERS,
+    list[float]: st.lists(_NUMBERS),
+    dict[str, float]: st.dictionaries(st.text(), _NUMBERS),
+    list[list[float]]: st.lists(st.lists(_NUMBERS), max_size=3),
+    dict[str, list[float]]: st.dictionaries(st.text(), st.lists(_NUMBERS), max_size=3),
+}
 
 
 @task
@@ -291,9 +309,22 @@ def two(first: list[float], second: dict[str, int], third: int = 3) -> None: ...
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(_PLAIN), _JSON)
 def test_plain_inputs_are_what_comes_by_way_of_models(context: FlyteContext, python_type: Any, value: Any) -> None:
+    _assert_plain_or_left(context, python_type, value)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*_FLOATS]).flatmap(lambda kind: st.tuples(st.just(kind), _FLOATS[kind])))
+def test_plain_numbers_are_what_comes_by_way_of_models(context: FlyteContext, of_type: tuple[Any, Any]) -> None:
+    _assert_plain_or_left(context, *of_type)
+
+
+def _assert_plain_or_left(context: FlyteContext, python_type: Any, value: Any) -> None:
     one, text = _task(python_type), json.dumps({"value": value})
     assert are_models_in_place()
-    plain = plain_from_json(one, text)
+    values = json.loads(text)
+    plain = plain_from_values(one, values)
+    # What is not plain goes by way of the models.
+    assert repr(values) == repr(json.loads(text))
     if plain is None:
         return
     literal_map = literals_from_json(context, one, text)
@@ -322,29 +353,58 @@ def _sorted(value: Any) -> Any:
     ],
 )
 def test_plain_inputs_are_known_as_such(python_type: Any, value: Any) -> None:
-    plain = plain_from_json(_task(python_type), json.dumps({"value": value}))
+    plain = _plain(_task(python_type), json.dumps({"value": value}))
     assert plain is not None
     assert repr(plain.arguments) == repr({"value": value})
+
+
+@pytest.mark.parametrize(
+    ("python_type", "value", "native"),
+    [
+        (float, 1, 1.0),
+        (list[float], [1, 0.5, -(2**63), 2**53 + 1], [1.0, 0.5, -(2.0**63), 2.0**53]),
+        (list[list[float]], [[1], [], [0.5, 2]], [[1.0], [], [0.5, 2.0]]),
+        (dict[str, list[float]], {"b": [1], "a": [0.5]}, {"b": [1.0], "a": [0.5]}),
+    ],
+)
+def test_integers_are_plain_where_floats_are_expected(python_type: Any, value: Any, native: Any) -> None:
+    plain = _plain(_task(python_type), json.dumps({"value": value}))
+    assert plain is not None
+    assert repr(plain.arguments) == repr({"value": native})
 
 
 @pytest.mark.parametrize(("python_type", "value", "_expected"), VALUES, ids=lambda value: str(value)[:40])
 def test_inputs_of_any_type_are_plain_or_left_to_the_models(python_type: Any, value: Any, _expected: Any) -> None:
     one, text = _task(python_type), json.dumps({"value": value})
-    plain = plain_from_json(one, text)
+    plain = _plain(one, text)
     assert plain is None or list(plain.arguments) == ["value"]
 
 
 @pytest.mark.parametrize(
     ("python_type", "value"),
-    [(int, 1.0), (int, True), (int, 2**63), (float, 1), (str, "\ud800"), (list[int], [1, "x"]), (Optional[int], 1)],  # noqa: UP045
+    [
+        (int, 1.0),
+        (int, True),
+        (int, 2**63),
+        (float, True),
+        (float, 10**400),
+        (str, "\ud800"),
+        (list[int], [1, "x"]),
+        (list[float], [1, True]),
+        (list[float], {"a": 1}),
+        (dict[str, float], [1]),
+        (list[list[float]], [1]),
+        (list[float], functools.reduce(lambda inner, _: [inner], range(600), 1)),
+        (Optional[int], 1),  # noqa: UP045
+    ],
 )
 def test_what_is_not_plain_is_left_to_the_models(python_type: Any, value: Any) -> None:
-    assert plain_from_json(_task(python_type), json.dumps({"value": value})) is None
+    assert _plain(_task(python_type), json.dumps({"value": value})) is None
 
 
 def test_plain_inputs_are_all_given_in_the_order_of_the_task() -> None:
-    assert plain_from_json(two, '{"first": [], "second": {}}') is None
-    assert plain_from_json(two, '{"first": [], "second": {}, "third": 1, "fourth": 1}') is None
-    plain = plain_from_json(two, '{"third": 1, "second": {}, "first": []}')
+    assert _plain(two, '{"first": [], "second": {}}') is None
+    assert _plain(two, '{"first": [], "second": {}, "third": 1, "fourth": 1}') is None
+    plain = _plain(two, '{"third": 1, "second": {}, "first": []}')
     assert plain is not None
     assert list(plain.arguments) == ["first", "second", "third"]
