@@ -1,7 +1,7 @@
 """The code of flytekit that the quick ways stand in for: only where it is what those were written after.
 
-What is not seen: another `__code__` of a function that is in its place, and what a function of flytekit's calls and is
-not listed here.
+What is not seen: another `__code__` of a function that is in its place, and what is called by what a function that is
+listed here calls.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import inspect
 import linecache
 import operator
 import os
-from collections.abc import Collection
-from types import MethodType
+from collections.abc import Collection, Iterator
+from types import CodeType, MethodType
 from typing import Any
 
 import flytekit
-from flytekit.core import base_task, type_engine
+from flytekit.core import type_engine
 from flytekit.core.base_task import PythonTask
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, OutputMetadataTracker
 from flytekit.core.python_auto_container import DefaultTaskResolver
@@ -62,12 +62,9 @@ _PLACES: _Places = (
     *((SimpleTransformer, name) for name in _OF_TRANSFORMERS),
     *((timeit, name) for name in ("__enter__", "__exit__", "__call__")),
 )
-# What those call.
+# What those call, beside the names of their modules.
 _BESIDE: _Places = (
     *((TypeEngine, name) for name in ("get_transformer", "_get_transformer", "lazy_import_transformers")),
-    *((type_engine, name) for name in ("TypeEngine", "get_underlying_type", "modify_literal_uris")),
-    *((base_task, name) for name in ("TypeEngine", "timeit")),
-    (type_engine, "is_annotated"),
     (PythonTask, "_write_decks"),
     (timeit, "__init__"),
     (ExecutionState, "with_params"),
@@ -97,7 +94,6 @@ _PLACES_OF_DICTIONARIES: _Places = (
     *((DictTransformer, name) for name in ("async_to_literal", "async_to_python_value", "extract_types")),
     (type_engine, "_run_coros_in_chunks"),
 )
-_BESIDE_DICTIONARIES: _Places = tuple((type_engine, name) for name in ("get_args", "get_origin"))
 # The same in flytekit 1.15.4 and in 1.16.31.
 _KNOWN_OF_DICTIONARIES = frozenset({"6ad657c45f8b2b7a93bc6bcd11fe58c655fcc6642ae4fe2dbafcbf45d664a4d7"})
 
@@ -108,7 +104,9 @@ _PLACES_OF_MODELS: _Places = (
     (type_engine, "_handle_flyte_console_float_input_to_int"),
 )
 _BESIDE_MODELS: _Places = (
-    *((literals, model.__name__) for model in _MODELS),
+    # Of its base class.
+    *((model, "__setattr__") for model in _MODELS),
+    # Names in the transformers.
     *((type_engine, name) for name in ("Literal", "Primitive", "Scalar")),
 )
 # The same in flytekit 1.15.4 and in 1.16.31.
@@ -134,6 +132,8 @@ _KNOWN_OF_LOADING = frozenset(
 )
 
 
+# Looked at where it matters (flytekit_private.converts_collections).
+_SET_FOR_EACH_EXECUTION = frozenset({"_TYPE_ENGINE_COROS_BATCH_SIZE"})
 # What Python itself adds to a class, when an object is copied or annotations are read.
 _ADDED_BY_PYTHON = frozenset({"__slotnames__", "__annotations__", "__annotations_cache__"})
 _PACKAGE = os.path.dirname(inspect.getfile(flytekit))
@@ -146,10 +146,11 @@ class Originals:
     def __init__(
         self, places: _Places, known: frozenset[str], beside: _Places = (), whole: Collection[Any] = ()
     ) -> None:
-        """`places`: objects and names of their attributes. `known`: the digests of the code that there may be.
-        `beside`: further places, of which the code is not looked at. `whole`: classes and objects of which every
-        attribute of their own has to be what it is."""
+        """`places`: objects and names of their attributes, and so what these refer to in their modules. `known`: the
+        digests of the code that there may be. `beside`: further places, of which the code is not looked at. `whole`:
+        classes and objects of which every attribute of their own has to be what it is."""
         self._found = [(owner, name, getattr(owner, name)) for owner, name in (*places, *beside)]
+        self._referred = [one for owner, name in places for one in _referred(getattr(owner, name))]
         self._wholes = [(own := _own(owner), _given(own)) for owner in whole]
         owners = {id(owner): owner for owner in (*(owner for owner, _, _ in self._found), *whole)}
         # Where attributes of classes are found; and those of objects.
@@ -158,6 +159,7 @@ class Originals:
         self._objects = [owner for owner in owners.values() if not isinstance(owner, type)]
         self._kinds, self._owns = [type(owner) for owner in self._objects], [vars(owner) for owner in self._objects]
         looked_up = [*(_own(kind) for kinds in self._mros for kind in kinds), *self._owns]
+        looked_up += [names for names, _, _ in self._referred]
         self._versions = Versions()
         self._versions.extend(list({id(own): own for own in looked_up}.values()))
         self._are_known = _digest([getattr(owner, name) for owner, name in places]) in known
@@ -185,9 +187,13 @@ class Originals:
         )
 
     def _are_found(self) -> bool:
-        return all(_is_same(getattr(owner, name, None), found) for owner, name, found in self._found) and all(
-            (now := _given(own)).keys() == was.keys() and all(map(operator.is_, map(now.get, was), was.values()))
-            for own, was in self._wholes
+        return (
+            all(_is_same(getattr(owner, name, None), found) for owner, name, found in self._found)
+            and all(names.get(name) is referred for names, name, referred in self._referred)
+            and all(
+                (now := _given(own)).keys() == was.keys() and all(map(operator.is_, map(now.get, was), was.values()))
+                for own, was in self._wholes
+            )
         )
 
 
@@ -207,7 +213,7 @@ def originals_of_lists() -> Originals:
 @functools.cache
 def originals_of_dictionaries() -> Originals:
     """Those that convert dictionaries."""
-    return Originals(_PLACES_OF_DICTIONARIES, _KNOWN_OF_DICTIONARIES, _BESIDE_DICTIONARIES)
+    return Originals(_PLACES_OF_DICTIONARIES, _KNOWN_OF_DICTIONARIES)
 
 
 @functools.cache
@@ -238,10 +244,32 @@ def _own(owner: Any) -> dict[str, Any]:
     return names_of_class(owner) if isinstance(owner, type) else vars(owner)
 
 
-def _source(function: Any) -> str:
+def _referred(found: Any) -> list[tuple[dict[str, Any], str, Any]]:
+    """The names of its module that a function refers to; some more, as attributes may have the same names."""
+    function = _unwrapped(found)
+    if not hasattr(function, "__code__"):
+        return []
+    # Looked up in this dictionary, whatever the module is.
+    names = function.__globals__
+    referred = {name for code in _codes(function.__code__) for name in code.co_names}
+    return [(names, name, names[name]) for name in sorted(referred & names.keys() - _SET_FOR_EACH_EXECUTION)]
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _codes(inner)
+
+
+def _unwrapped(found: Any) -> Any:
+    return inspect.unwrap(getattr(found, "fget", found), stop=_is_foreign)
+
+
+def _source(found: Any) -> str:
     # Not by inspect.getsource(): that unwraps a function all the way, and of its code it looks through all modules for
     # the one that this is from, so that those that are imported lazily are loaded.
-    code = inspect.unwrap(function, stop=_is_foreign).__code__
+    code = _unwrapped(found).__code__
     return "".join(inspect.getblock(linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]))
 
 
@@ -254,7 +282,7 @@ def _is_foreign(function: Any) -> bool:
 def _digest(found: list[Any]) -> str:
     """Of the source, which is the same for all versions of Python; empty without it."""
     try:
-        sources = [_source(getattr(one, "fget", one)) for one in found]
+        sources = [_source(one) for one in found]
     except (AttributeError, IndexError):
         return ""
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()

@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+import fsspec.asyn
 import pytest
+from flytekit.core import base_task, type_engine, utils
 from flytekit.core.base_task import PythonTask
+from flytekit.models import literals
+from flytekit.models.common import FlyteIdlEntity
+from flytekit.tools import module_loader
 
 from flytewarm_worker import originals
 from flytewarm_worker.originals import Originals
@@ -138,6 +143,44 @@ def test_to_look_at_flytekits_loads_no_module_that_is_imported_lazily() -> None:
     )
     told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60).stdout
     assert told == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("which", "owner", "name"),
+    [
+        *((originals.originals, base_task, name) for name in ("run_sync", "FlyteContextManager", "asyncio", "logger")),
+        *((originals.originals, base_task, name) for name in ("TypeEngine", "timeit", "_literal_models")),
+        *((originals.originals, base_task, name) for name in ("FlyteUserRuntimeException", "DeckField")),
+        *((originals.originals, type_engine, name) for name in ("loop_manager", "asyncio", "TypeEngine")),
+        *((originals.originals, type_engine, name) for name in ("get_underlying_type", "is_annotated", "HashMethod")),
+        *((originals.originals, type_engine, name) for name in ("modify_literal_uris", "AsyncTypeTransformer")),
+        (originals.originals, utils, "time"),
+        (originals.originals_of_lists, type_engine, "LiteralCollection"),
+        (originals.originals_of_lists, fsspec.asyn, "asyncio"),
+        *(
+            (originals.originals_of_dictionaries, type_engine, name)
+            for name in ("get_args", "get_origin", "LiteralMap")
+        ),
+        *((originals.originals_of_models, literals, name) for name in ("_literals_pb2", "Scalar", "Union")),
+        *((originals.originals_of_models, type_engine, name) for name in ("Literal", "Primitive", "Scalar")),
+        (originals.originals_of_models, FlyteIdlEntity, "__setattr__"),
+        (originals.originals_of_loading, module_loader, "importlib"),
+    ],
+)
+def test_what_flytekits_code_calls_is_looked_after(
+    monkeypatch: pytest.MonkeyPatch, which: Any, owner: Any, name: str
+) -> None:
+    assert which().are_in_place()
+    monkeypatch.setattr(owner, name, _Wrapped(getattr(owner, name)), raising=False)
+    assert not which().are_in_place()
+    monkeypatch.undo()
+    assert which().are_in_place()
+
+
+def test_the_number_of_coroutines_is_set_for_each_execution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type_engine, "_TYPE_ENGINE_COROS_BATCH_SIZE", 12345)
+    assert originals.originals_of_lists().are_in_place()
+    assert originals.originals_of_dictionaries().are_in_place()
 
 
 def test_code_that_was_wrapped_before_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:

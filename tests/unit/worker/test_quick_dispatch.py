@@ -10,7 +10,7 @@ from typing import Annotated, Any, Dict, List, NamedTuple, Optional  # noqa: UP0
 import pytest
 from flyteidl.core import literals_pb2
 from flytekit import task
-from flytekit.core import type_engine
+from flytekit.core import base_task, type_engine
 from flytekit.core.base_task import IgnoreOutputs, PythonTask
 from flytekit.core.context_manager import (
     ExecutionParameters,
@@ -435,6 +435,10 @@ def test_a_transformer_with_code_of_its_own_is_asked(
     assert _run(context, _quick, _TASKS[int], LiteralMap({"value": _literal_of(1)}), [])[0] == _serialize_one(_SEVEN)
 
 
+def _sevens(*_: object) -> Any:
+    return {"value": 7}
+
+
 def _to_seven(_: object) -> Any:
     return 7
 
@@ -447,6 +451,8 @@ _REPLACED: dict[str, tuple[Any, str, Any]] = {
     "another property of a model": (Literal, "hash", property(lambda _: "h", lambda *_: None)),
     "a name of the transformers": (type_engine, "Primitive", lambda integer: Primitive(integer=integer + 6)),
     "a name of the models": (literals, "Scalar", SimpleNamespace(from_flyte_idl=lambda _: _SEVEN.scalar)),
+    "what runs coroutines": (base_task, "run_sync", lambda *_: (LiteralMap({"o0": _SEVEN}), {})),
+    "what makes loops for inputs": (type_engine, "loop_manager", SimpleNamespace(synced=lambda _: _sevens)),
     "the search for transformers": (TypeEngine, "get_transformer", classmethod(lambda *_: _SEVENS)),
     "what is done to literals": (type_engine, "modify_literal_uris", lambda literal: literal.set_metadata({"a": "b"})),
 }
