@@ -47,39 +47,31 @@ def _median(*path: str) -> Callable[[Document], float | None]:
     return pick
 
 
-def _quotient(above: Callable[[Document], float | None], below: Callable[[Document], float | None]) -> Any:
-    def pick(document: Document) -> float | None:
-        first, second = above(document), below(document)
-        return first / second if first is not None and second else None
-
-    return pick
-
-
-def _target(name: str, *path: str) -> Callable[[Document], float | None]:
-    return _median("comparison", "targets", name, *path)
-
-
-def _most(name: str) -> Callable[[Document], float | None]:
-    """The throughput at the number of callers that suits the target best."""
-
-    def pick(document: Document) -> float | None:
-        told = document["comparison"]["targets"].get(name, {}).get("throughput", {})
-        return max((one["per_second"]["median"] for one in told.values()), default=None)
-
-    return pick
-
-
-_P50 = ("ms", "p50")
 _GOALS: tuple[tuple[str, float, bool, Callable[[Document], float | None]], ...] = (
-    ("ExecuteTask, p50 to a server-stream echo", 1.5, True, _target("ExecuteTask unix", "to_floor")),
+    (
+        "ExecuteTask, p50 to a server-stream echo",
+        1.5,
+        True,
+        _median("comparison", "targets", "ExecuteTask unix", "to_floor"),
+    ),
     (
         "PROCESS to CONTEXT, p50 at 10 calls a second",
         1.5,
         True,
-        _quotient(_target("ExecuteTask PROCESS paced unix", *_P50), _target("ExecuteTask paced unix", *_P50)),
+        _median("comparison", "ratios", "PROCESS / CONTEXT, paced"),
     ),
-    ("ExecuteTasks to loky, throughput", 1.5, False, _quotient(_most("ExecuteTasks unix"), _most("loky"))),
-    ("ExecuteTasks to Ray, throughput", 2.0, False, _quotient(_most("ExecuteTasks unix"), _most("Ray actors"))),
+    (
+        "ExecuteTasks to loky, throughput at 64 callers",
+        1.5,
+        False,
+        _median("comparison", "ratios", "ExecuteTasks / loky"),
+    ),
+    (
+        "ExecuteTasks to Ray, throughput at 64 callers",
+        2.0,
+        False,
+        _median("comparison", "ratios", "ExecuteTasks / Ray"),
+    ),
     ("cold pyflyte-execute to ExecuteTask", 500, False, _median("figures", "cold", "cold / warm ExecuteTask")),
     (
         "first result of new code to cold pyflyte-fast-execute",

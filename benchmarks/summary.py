@@ -21,6 +21,8 @@ LABELS = {
     "dask_cluster": "Dask distributed",
     "celery_redis": "Celery on Redis",
 }
+# How many executions are under way where the throughputs of two systems are compared.
+CALLERS_OF_RATIOS = 64
 Summary = dict[str, Any]
 Round = dict[str, Measured]
 Pick = Callable[[Measured], float | None]
@@ -40,6 +42,10 @@ def summarize(made: Comparison) -> Summary:
     systems = list(dict.fromkeys(name for one in made.memory for name in one))
     return {
         "targets": {name: _target(made.rounds, name) for name in targets},
+        "ratios": {
+            name: spread(_ratio(_of(one, above, pick), _of(one, below, pick)) for one in made.rounds)
+            for name, (above, below, pick) in _RATIOS.items()
+        },
         "memory": {LABELS[name]: _memory(made, name) for name in systems},
         "left_out": made.left_out,
     }
@@ -128,3 +134,11 @@ def _cpu(callers: int) -> Pick:
 
 def _client_cpu(callers: int) -> Pick:
     return lambda one: one.throughput[callers].client_cpu_s if callers in one.throughput else None
+
+
+# Of two targets, what is measured of them.
+_RATIOS: dict[str, tuple[str, str, Pick]] = {
+    "PROCESS / CONTEXT, paced": ("ExecuteTask PROCESS paced unix", "ExecuteTask paced unix", _percentile("p50")),
+    "ExecuteTasks / loky": ("ExecuteTasks unix", "loky", _rate(CALLERS_OF_RATIOS)),
+    "ExecuteTasks / Ray": ("ExecuteTasks unix", "Ray actors", _rate(CALLERS_OF_RATIOS)),
+}

@@ -11,7 +11,8 @@ from timings import Percentiles
 
 
 def _measured(p50: float, rate: float = 100.0) -> Measured:
-    return Measured(Percentiles(p50, p50, p50), {8: Throughput(rate, system_cpu_s=1.0, client_cpu_s=0.5)})
+    told = Throughput(rate, system_cpu_s=1.0, client_cpu_s=0.5)
+    return Measured(Percentiles(p50, p50, p50), {8: told, 64: told})
 
 
 def _round(floor: float, ours: float, loky: float) -> dict[str, Measured]:
@@ -68,4 +69,24 @@ def test_goals_tell_what_was_met_and_what_was_not_measured() -> None:
     rows = {text: (measured, told) for text, _, measured, told in (goal.row() for goal in goals(document))}
     assert rows["ExecuteTask, p50 to a server-stream echo"] == ("3", "short of it")
     assert rows["server process, MB"] == ("40", "met")
-    assert rows["ExecuteTasks to loky, throughput"] == ("", "not measured")
+    assert rows["ExecuteTasks to Ray, throughput at 64 callers"] == ("", "not measured")
+
+
+def test_goals_divide_within_rounds() -> None:
+    # The medians of 100, 200, 900 and of 100, 50, 300 differ by a factor of 2; that of 1, 4 and 3 is 3.
+    rates = ((100, 100), (200, 50), (900, 300))
+    rounds = [{"ExecuteTasks unix": _measured(1, ours), "Ray actors": _measured(1, ray)} for ours, ray in rates]
+    document = {"comparison": summarize(Comparison(rounds=rounds, memory=[{}] * 3)), "figures": {}}
+    (measured,) = (goal.measured for goal in goals(document) if goal.text.startswith("ExecuteTasks to Ray"))
+    assert measured == 3
+
+
+def test_paced_executions_are_compared_within_rounds() -> None:
+    times = ((2.0, 1.0), (9.0, 3.0), (3.0, 2.0))  # by medians 1.5
+    rounds = [
+        {"ExecuteTask PROCESS paced unix": _measured(process), "ExecuteTask paced unix": _measured(context)}
+        for process, context in times
+    ]
+    document = {"comparison": summarize(Comparison(rounds=rounds, memory=[{}] * 3)), "figures": {}}
+    (measured,) = (goal.measured for goal in goals(document) if goal.text.startswith("PROCESS to CONTEXT"))
+    assert measured == 2
