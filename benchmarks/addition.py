@@ -32,6 +32,12 @@ def request(isolation: Isolation = ISOLATION_UNSPECIFIED, task: str = TASK) -> E
     return made
 
 
+def check_outputs(outputs: bytes) -> None:
+    """Raises RuntimeError unless these are the outputs that the task has, as a serialized literal map."""
+    if outputs != OUTPUT_BYTES:
+        raise RuntimeError("the task did not return what it should")
+
+
 def check(last: Event) -> None:
     """Raises RuntimeError unless an execution's last event says that it succeeded."""
     if last.outcome.state != EXECUTION_STATE_SUCCEEDED:

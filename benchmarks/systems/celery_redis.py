@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import redis
 
-from addition import INPUT_BYTES, OUTPUT_BYTES
+from addition import INPUT_BYTES, check_outputs
 from showcase.service import free_port
 from systems.base import CALLERS, System, Target
 
@@ -43,8 +43,7 @@ async def running() -> AsyncIterator[System]:
 
             async def call() -> None:
                 outputs = await loop.run_in_executor(threads, lambda: execute.delay(INPUT_BYTES).get(_RESULT_TIMEOUT_S))
-                if outputs != OUTPUT_BYTES:
-                    raise RuntimeError("the task did not return what it should")
+                check_outputs(outputs)
 
             yield System({"Celery on Redis": Target(call)}, workers)
 

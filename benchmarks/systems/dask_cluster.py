@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import distributed
 
-from addition import INPUT_BYTES, OUTPUT_BYTES
+from addition import INPUT_BYTES, check_outputs
 from systems.base import System, Target
 from work import execute
 
@@ -28,8 +28,7 @@ async def running() -> AsyncIterator[System]:
     ):
 
         async def call() -> None:
-            if await client.submit(execute, INPUT_BYTES, pure=False) != OUTPUT_BYTES:
-                raise RuntimeError("the task did not return what it should")
+            check_outputs(await client.submit(execute, INPUT_BYTES, pure=False))
 
         async def workers() -> list[int]:
             return list((await client.run(os.getpid)).values())

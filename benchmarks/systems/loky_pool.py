@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import loky
 
-from addition import INPUT_BYTES, OUTPUT_BYTES
+from addition import INPUT_BYTES, check_outputs
 from systems.base import System, Target
 from work import execute
 
@@ -18,8 +18,7 @@ async def running() -> AsyncIterator[System]:
     with loky.ProcessPoolExecutor(max_workers=2, timeout=None) as pool:
 
         async def call() -> None:
-            if await asyncio.wrap_future(pool.submit(execute, INPUT_BYTES)) != OUTPUT_BYTES:
-                raise RuntimeError("the task did not return what it should")
+            check_outputs(await asyncio.wrap_future(pool.submit(execute, INPUT_BYTES)))
 
         async def workers() -> list[int]:
             found = set[int]()

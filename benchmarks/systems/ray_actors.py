@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import ray
 
-from addition import INPUT_BYTES, OUTPUT_BYTES
+from addition import INPUT_BYTES, check_outputs
 from systems.base import System, Target
 from work import execute
 
@@ -40,8 +40,7 @@ async def running() -> AsyncIterator[System]:
         turns = itertools.cycle(actors)
 
         async def call() -> None:
-            if await next(turns).execute.remote(INPUT_BYTES) != OUTPUT_BYTES:
-                raise RuntimeError("the task did not return what it should")
+            check_outputs(await next(turns).execute.remote(INPUT_BYTES))
 
         async def workers() -> list[int]:
             return [await actor.pid.remote() for actor in actors]
