@@ -64,7 +64,7 @@ _GOALS: tuple[tuple[str, float, bool, Callable[[Document], float | None]], ...] 
         "ExecuteTasks to loky, throughput at 64 callers",
         1.5,
         False,
-        _median("comparison", "ratios", "ExecuteTasks / loky"),
+        _median("figures", "throughput", "ExecuteTasks / loky"),
     ),
     (
         "ExecuteTasks to Ray, throughput at 64 callers",

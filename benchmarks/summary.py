@@ -139,6 +139,5 @@ def _client_cpu(callers: int) -> Pick:
 # Of two targets, what is measured of them.
 _RATIOS: dict[str, tuple[str, str, Pick]] = {
     "PROCESS / CONTEXT, paced": ("ExecuteTask PROCESS paced unix", "ExecuteTask paced unix", _percentile("p50")),
-    "ExecuteTasks / loky": ("ExecuteTasks unix", "loky", _rate(CALLERS_OF_RATIOS)),
     "ExecuteTasks / Ray": ("ExecuteTasks unix", "Ray actors", _rate(CALLERS_OF_RATIOS)),
 }

@@ -5,6 +5,7 @@ Peers run it in their workers, literal map in, literal map out; the service does
 
 import os
 import tempfile
+from collections.abc import Sequence
 
 from flyteidl.core import literals_pb2
 from flytekit.bin.entrypoint import setup_execution
@@ -20,3 +21,8 @@ def execute(inputs: bytes) -> bytes:
     with setup_execution(raw_output_data_prefix=_RAW_PREFIX) as context:
         outputs = add.dispatch_execute(context, LiteralMap.from_flyte_idl(literals_pb2.LiteralMap.FromString(inputs)))
     return bytes(outputs.to_flyte_idl().SerializeToString(deterministic=True))
+
+
+def execute_all(inputs: Sequence[bytes]) -> list[bytes]:
+    """Runs add on each of several serialized literal maps."""
+    return [execute(one) for one in inputs]

@@ -66,9 +66,11 @@ def test_memory_is_told_by_worker() -> None:
 def test_goals_tell_what_was_met_and_what_was_not_measured() -> None:
     made = Comparison(rounds=[_round(1, 3, 2)], memory=[{}])
     document = {"comparison": summarize(made), "figures": {"memory": {"server": {"unit": "MB", "median": 40.0}}}}
+    document["figures"]["throughput"] = {"ExecuteTasks / loky": {"unit": "ratio", "median": 1.6}}
     rows = {text: (measured, told) for text, _, measured, told in (goal.row() for goal in goals(document))}
     assert rows["ExecuteTask, p50 to a server-stream echo"] == ("3", "short of it")
     assert rows["server process, MB"] == ("40", "met")
+    assert rows["ExecuteTasks to loky, throughput at 64 callers"] == ("1.6", "met")
     assert rows["ExecuteTasks to Ray, throughput at 64 callers"] == ("", "not measured")
 
 
