@@ -51,6 +51,8 @@ def measure(turns: int = 12, window_s: float = 1.0) -> dict[str, Any]:
 
 async def _rates(turns: int, window_s: float) -> dict[str, list[float]]:
     async with _running() as ways:
+        for way in ways.values():
+            await _rate(way, window_s)  # the first executions of a worker are slower
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for order in in_all_orders(ways, turns):
             for name in order:
@@ -67,14 +69,11 @@ async def _running() -> AsyncIterator[dict[str, _Way]]:
         service = stack.enter_context(Service(app_dir=EXAMPLES, preload=MODULE))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(service.target))
         stream = await stack.enter_async_context(Pipeline(TaskExecutorStub(channel)))
-        ways = {
+        yield {
             _STREAM: _Way(stream.call),
             _LOKY: _Way(loky.call),
             _LOKY_IN_BULK: _Way(functools.partial(loky.call_in_bulk, _BULK), _UNDER_WAY // _BULK, _BULK),
         }
-        for way in ways.values():
-            await _rate(way, 1.0)  # the first executions of a worker are slower
-        yield ways
 
 
 async def _rate(way: _Way, window_s: float) -> float:
