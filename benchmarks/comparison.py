@@ -1,7 +1,7 @@
 """The comparison: all systems in rounds, one of them alive at a time, their targets in turns.
 
-What else happens on the machine falls on all of them; nobody is always the first. A system that fails is left out from
-there on, with the reason, and so is a target.
+What else happens on the machine falls on all of them; nobody is always the first, or always after the same one. A
+system that fails is left out from there on, with the reason, and so is a target.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 from children import AnswerError, Child, ChildError
 from timings import Percentiles, percentiles
+from turns import shuffled
 
 # The service with the floor, flytekit alone, and the peers.
 SERVICE = "over_grpc"
@@ -74,7 +75,7 @@ def compare(systems: Sequence[str], extent: Extent) -> Comparison:
     for number in range(extent.rounds):
         made.rounds.append({})
         made.memory.append({})
-        for name in _turned(systems, number):
+        for name in shuffled(systems, number):
             if name not in made.left_out:
                 _measure(made, name, number, extent)
         print(f"round {number + 1} of {extent.rounds} done", flush=True)
@@ -85,7 +86,7 @@ def _measure(made: Comparison, name: str, number: int, extent: Extent) -> None:
     try:
         with Child("system", name) as child:
             system = child.answer(_START_TIMEOUT_S)
-            _Round(made, child, system["targets"], number, extent).measure()
+            _Round(made, child, name, system["targets"], number, extent).measure()
             told = child.ask(_ANSWER_TIMEOUT_S, "memory")
             made.memory[-1][name] = Memory([size for size in told["workers"] if size], told["rest"])
     except ChildError as error:
@@ -96,20 +97,22 @@ def _measure(made: Comparison, name: str, number: int, extent: Extent) -> None:
 class _Round:
     """One round of one system."""
 
-    def __init__(self, made: Comparison, child: Child, targets: dict[str, Any], number: int, extent: Extent) -> None:
-        self._made, self._child, self._targets, self._number, self._extent = made, child, targets, number, extent
-        wanted = [name for name in targets if not extent.targets or name.startswith(tuple(extent.targets))]
-        self._names = _turned(wanted, number)
-        self._milliseconds: dict[str, list[float]] = {name: [] for name in wanted}
+    def __init__(
+        self, made: Comparison, child: Child, system: str, targets: dict[str, Any], number: int, extent: Extent
+    ) -> None:
+        self._made, self._child, self._system, self._targets = made, child, system, targets
+        self._number, self._extent = number, extent
+        self._names = [name for name in targets if not extent.targets or name.startswith(tuple(extent.targets))]
+        self._milliseconds: dict[str, list[float]] = {name: [] for name in self._names}
 
     def measure(self) -> None:
         """Latencies in short turns, so that targets that are compared see the same machine; then throughputs."""
-        for _ in range(_TURNS):
-            self._attempt_all(self._time)
-        self._attempt_all(self._count)
+        for turn in range(_TURNS):
+            self._attempt_all(self._time, f"latency {turn}")
+        self._attempt_all(self._count, "throughput")
 
-    def _attempt_all(self, measure: Callable[[str], None]) -> None:
-        for name in self._names:
+    def _attempt_all(self, measure: Callable[[str], None], turn: str) -> None:
+        for name in shuffled(self._names, self._system, self._number, turn):
             if name not in self._made.left_out:
                 try:
                     measure(name)
@@ -131,8 +134,3 @@ class _Round:
                 system_cpu_s=told["system_cpu_s"] / thousands,
                 client_cpu_s=told["client_cpu_s"] / thousands,
             )
-
-
-def _turned(names: Sequence[str], number: int) -> list[str]:
-    shift = number % len(names) if names else 0
-    return [*names[shift:], *names[:shift]]

@@ -17,7 +17,7 @@ import grpc.aio
 
 SERVICE = "floor.Echo"
 UNARY, STREAM, BIDI = (f"/{SERVICE}/{method}" for method in ("Unary", "Stream", "Bidi"))
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 128 * 1024 * 1024
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),

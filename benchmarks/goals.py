@@ -90,5 +90,10 @@ _GOALS: tuple[tuple[str, float, bool, Callable[[Document], float | None]], ...] 
     ("idle CPU, % of a core", 0.5, True, _median("figures", "memory", "idle CPU")),
     ("64 environments to 1, p50", 1.2, True, _median("figures", "environments", "64 in turns / 1")),
     ("after many executions to after 1,000, p50", 1.1, True, _median("figures", "endurance", "old / young")),
-    ("10 MB in and out to an echo of them", 3.0, True, _median("figures", "large", "ExecuteTask / echo")),
+    (
+        "10 MB in and out to an echo of them",
+        3.0,
+        True,
+        _median("figures", "large", "ExecuteTask / echo, 10 MB in and out"),
+    ),
 )

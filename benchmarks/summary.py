@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from comparison import Comparison, Measured
+from turns import SEED
 
 FLOOR = "echo stream"
 PEERS = ("loky", "Ray actors", "Dask distributed", "Celery on Redis")
@@ -48,6 +49,7 @@ def summarize(made: Comparison) -> Summary:
         },
         "memory": {LABELS[name]: _memory(made, name) for name in systems},
         "left_out": made.left_out,
+        "seed": SEED,
     }
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from addition import EXAMPLES, MODULE, request
 from figures.client import Client, client_of
-from figures.found import found, one
+from figures.found import found, one, ratio
 from showcase.service import Service
 from timings import time_calls
+from turns import in_all_orders
 
 _YOUNG = 1000
 _CALLERS = 4
@@ -20,15 +21,16 @@ def measure(executions: int, rounds: int = 20, calls: int = 40) -> dict[str, Any
     with old_service, young_service, client_of(old_service) as old, client_of(young_service) as young:
         _age(old, executions)
         _age(young, _YOUNG)
-        medians: list[tuple[float, float]] = []
-        for _ in range(rounds):
-            before, after = (statistics.median(time_calls(one.caller(request()), calls)) for one in (young, old))
-            medians.append((before, after))
+        clients = {"young": young, "old": old}
+        medians: dict[str, list[float]] = {name: [] for name in clients}
+        for order in in_all_orders(clients, rounds):
+            for name in order:
+                medians[name].append(statistics.median(time_calls(clients[name].caller(request()), calls)))
     return {
         "executions before": one("executions", executions),
-        "p50 after 1,000": found("ms", [before for before, _ in medians]),
-        f"p50 after {executions:,}": found("ms", [after for _, after in medians]),
-        "old / young": found("ratio", [after / before for before, after in medians]),
+        "p50 after 1,000": found("ms", medians["young"]),
+        f"p50 after {executions:,}": found("ms", medians["old"]),
+        "old / young": ratio(medians["old"], medians["young"]),
     }
 
 

@@ -10,16 +10,17 @@ from typing import Any
 from addition import EXAMPLES, request
 from bundles import MODULE, make_bundle
 from figures.client import Client, client_of
-from figures.found import found
+from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest
 from showcase.service import Service
 from timings import time_calls
+from turns import in_all_orders
 
 _MANY = 64
 _OPTIONS = ("--max-environments", str(_MANY), "--min-workers", "1")
 
 
-def measure(rounds: int = 10) -> dict[str, Any]:
+def measure(rounds: int = 12) -> dict[str, Any]:
     """Two services take turns, with one such environment and with 64, of which either one or each is called in turn."""
     directory = Path(tempfile.mkdtemp())
     asked = [_request(make_bundle(directory, number)) for number in range(_MANY)]
@@ -33,15 +34,14 @@ def measure(rounds: int = 10) -> dict[str, Any]:
             "64, in turns": _in_turns(many, asked),
         }
         medians: dict[str, list[float]] = {name: [] for name in calls}
-        for _ in range(rounds):
-            for name, call in calls.items():
-                medians[name].append(statistics.median(time_calls(call, _MANY)))
-    base = medians["1"]
+        for order in in_all_orders(calls, rounds):
+            for name in order:
+                medians[name].append(statistics.median(time_calls(calls[name], _MANY)))
     return {
         "first result of each": found("ms", loading),
         **{f"p50, {name}": found("ms", values) for name, values in medians.items()},
-        "64, one called / 1": found("ratio", [a / b for a, b in zip(medians["64, one called"], base, strict=True)]),
-        "64 in turns / 1": found("ratio", [a / b for a, b in zip(medians["64, in turns"], base, strict=True)]),
+        "64, one called / 1": ratio(medians["64, one called"], medians["1"]),
+        "64 in turns / 1": ratio(medians["64, in turns"], medians["1"]),
     }
 
 

@@ -14,3 +14,8 @@ def found(unit: str, values: Sequence[float]) -> dict[str, Any]:
 def one(unit: str, value: float) -> dict[str, Any]:
     """Of a value that is there once."""
     return found(unit, [value])
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> dict[str, Any]:
+    """Of what was measured in the same turns: made in each, as in the comparison."""
+    return found("ratio", [first / second for first, second in zip(above, below, strict=True)])

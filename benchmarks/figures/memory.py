@@ -4,6 +4,7 @@ A further worker is what each costs that comes after the second: the difference 
 workers, by four. It counts pages that a worker takes from its zygote's share, too.
 """
 
+import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any
 
 from addition import EXAMPLES, TASK, request
 from figures.client import Client, client_of
-from figures.found import found, one
+from figures.found import found
 from processes import cpu_seconds, pss_bytes, tree
 from showcase.service import Service
 
@@ -21,22 +22,37 @@ _FEW, _MANY = 2, 6
 _MB = 1e6
 _ROUNDS_TO_ALL = 50
 _MODELS = "benchmark_models"
+_UNITS = {
+    "server": "MB",
+    "worker, flytekit": "MB",
+    "further worker, flytekit": "MB",
+    "service with two workers, flytekit": "MB",
+    "further worker, models, forked": "MB",
+    "further worker, models, exec'd": "MB",
+    "further worker, models: forked / exec'd": "ratio",
+    "idle CPU": "% of a core",
+}
 
 
-def measure(idle_s: float = 10.0) -> dict[str, Any]:
+def measure(repetitions: int = 3, idle_s: float = 10.0) -> dict[str, Any]:
     """Starts one service after the other: with flytekit alone, and with models preloaded, forked and exec'd."""
+    all_found = [_measure_once(idle_s) for _ in range(repetitions)]
+    return {name: found(unit, [one[name] for one in all_found]) for name, unit in _UNITS.items()}
+
+
+def _measure_once(idle_s: float) -> dict[str, float]:
     few, idle = _service_of(_FEW, "", TASK, EXAMPLES, idle_s=idle_s)
     many, _ = _service_of(_MANY, "", TASK, EXAMPLES)
     forked, execd = (_further(_MODELS, f"{_MODELS}.add", _APP, method) for method in ("fork", "exec"))
     return {
-        "server": one("MB", few.server),
-        "worker, flytekit": found("MB", many.workers),
-        "further worker, flytekit": one("MB", _difference(few, many)),
-        "service with two workers, flytekit": one("MB", few.everything),
-        "further worker, models, forked": one("MB", forked),
-        "further worker, models, exec'd": one("MB", execd),
-        "further worker, models: forked / exec'd": one("ratio", forked / execd),
-        "idle CPU": one("% of a core", idle),
+        "server": few.server,
+        "worker, flytekit": statistics.mean(many.workers),
+        "further worker, flytekit": _difference(few, many),
+        "service with two workers, flytekit": few.everything,
+        "further worker, models, forked": forked,
+        "further worker, models, exec'd": execd,
+        "further worker, models: forked / exec'd": forked / execd,
+        "idle CPU": idle,
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import grpc.aio
 
 from addition import EXAMPLES, MODULE
-from figures.found import found
+from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2_grpc import TaskExecutorStub
 from showcase.service import Service
 from systems.loky_pool import pool
@@ -42,10 +42,7 @@ def measure(turns: int = 12, window_s: float = 1.0) -> dict[str, Any]:
     rates = asyncio.run(_rates(turns, window_s))
     return {
         **{f"{name}, {_UNDER_WAY} under way": found("executions/s", values) for name, values in rates.items()},
-        **{
-            f"{_STREAM} / {name}": found("ratio", [a / b for a, b in zip(rates[_STREAM], rates[name], strict=True)])
-            for name in (_LOKY, _LOKY_IN_BULK)
-        },
+        **{f"{_STREAM} / {name}": ratio(rates[_STREAM], rates[name]) for name in (_LOKY, _LOKY_IN_BULK)},
     }
 
 
