@@ -53,6 +53,8 @@ class Comparison:
     rounds: list[dict[str, Measured]] = field(default_factory=list)
     memory: list[dict[str, Memory]] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    systems: dict[str, str] = field(default_factory=dict)
+    """By target, the system that it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def compare(systems: Sequence[str], extent: Extent) -> Comparison:
 def _measure(made: Comparison, name: str, number: int, extent: Extent) -> None:
     try:
         with Child("system", name) as child:
-            system = child.answer(_START_TIMEOUT_S)
-            _Round(made, child, name, system["targets"], number, extent).measure()
+            targets = child.answer(_START_TIMEOUT_S)["targets"]
+            made.systems |= dict.fromkeys(targets, name)
+            _Round(made, child, name, targets, number, extent).measure()
             told = child.ask(_ANSWER_TIMEOUT_S, "memory")
             made.memory[-1][name] = Memory([size for size in told["workers"] if size], told["rest"])
     except ChildError as error:

@@ -31,7 +31,7 @@ def print_report(document: dict[str, Any], goals: Sequence[Goal]) -> None:
 
 
 def _latencies(targets: dict[str, Any]) -> str:
-    header = ("", "p50 ms", "", "p90 ms", "p99 ms", "to floor", "", "to best peer")
+    header = ("", "p50 ms", "", "p90 ms", "p99 ms", "to floor", "", "which is", "to best peer")
     rows = [
         (
             name,
@@ -39,6 +39,7 @@ def _latencies(targets: dict[str, Any]) -> str:
             _one(one["ms"]["p90"], 3),
             _one(one["ms"]["p99"], 3),
             *_both(one["to_floor"], 2),
+            one["floor"] if one["to_floor"] else "",
             _one(one["to_best_peer"], 2),
         )
         for name, one in targets.items()

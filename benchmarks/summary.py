@@ -11,7 +11,6 @@ from typing import Any
 from comparison import Comparison, Measured
 from turns import SEED
 
-FLOOR = "echo stream"
 PEERS = ("loky", "Ray actors", "Dask distributed", "Celery on Redis")
 # What the systems' modules are called for people.
 LABELS = {
@@ -22,6 +21,8 @@ LABELS = {
     "dask_cluster": "Dask distributed",
     "celery_redis": "Celery on Redis",
 }
+# In the names of targets with pauses; peers are called without.
+_PACED = " paced"
 # How many executions are under way where the throughputs of two systems are compared.
 CALLERS_OF_RATIOS = 64
 Summary = dict[str, Any]
@@ -39,10 +40,12 @@ def spread(values: Iterable[float | None]) -> dict[str, float] | None:
 
 def summarize(made: Comparison) -> Summary:
     """The comparison, ready for JSON."""
-    targets = list(dict.fromkeys(name for one in made.rounds for name in one))
-    systems = list(dict.fromkeys(name for one in made.memory for name in one))
+    # Not in the order of the rounds, which is another one in each.
+    order = list(LABELS)
+    targets = sorted(made.systems, key=lambda name: order.index(made.systems[name]))
+    systems = [name for name in order if any(name in one for one in made.memory)]
     return {
-        "targets": {name: _target(made.rounds, name) for name in targets},
+        "targets": {name: _target(made.rounds, name) for name in targets if any(name in one for one in made.rounds)},
         "ratios": {
             name: spread(_ratio(_of(one, above, pick), _of(one, below, pick)) for one in made.rounds)
             for name, (above, below, pick) in _RATIOS.items()
@@ -53,10 +56,19 @@ def summarize(made: Comparison) -> Summary:
     }
 
 
+def floor_of(name: str) -> str:
+    """The echo that does what a target does: on a stream that is open already, or with pauses, by its transport."""
+    transport = "tcp" if name.endswith(" tcp") else "unix"
+    if name.startswith("ExecuteTasks"):
+        return f"echo bidi {transport}"
+    return f"echo stream{_PACED if _PACED in name else ''} {transport}"
+
+
 def _target(rounds: Sequence[Round], name: str) -> Summary:
     callers = sorted({count for one in rounds if name in one for count in one[name].throughput})
     return {
         "ms": {field: spread(_values(rounds, name, _percentile(field))) for field in ("p50", "p90", "p99")},
+        "floor": floor_of(name),
         **_ratios(rounds, name, _percentile("p50"), min),
         "throughput": {str(count): _throughput(rounds, name, count) for count in callers},
     }
@@ -90,13 +102,14 @@ def _memory(made: Comparison, name: str) -> Summary:
 
 
 def _ratios(rounds: Sequence[Round], name: str, pick: Pick, best: Callable[[list[float]], float]) -> Summary:
-    floor = f"{FLOOR} tcp" if name.endswith(" tcp") else f"{FLOOR} unix"
+    floor = floor_of(name)
+    peers = () if _PACED in name else PEERS
 
     def to_floor(one: Round) -> float | None:
         return _ratio(_of(one, name, pick), _of(one, floor, pick))
 
     def to_best(one: Round) -> float | None:
-        return _ratio(_of(one, name, pick), _best([_of(one, peer, pick) for peer in PEERS], best))
+        return _ratio(_of(one, name, pick), _best([_of(one, peer, pick) for peer in peers], best))
 
     return {"to_floor": spread(map(to_floor, rounds)), "to_best_peer": spread(map(to_best, rounds))}
 

@@ -20,7 +20,7 @@ from systems.base import CALLERS, System, Target
 from systems.pipeline import Pipeline
 
 Call = Callable[[], Awaitable[None]]
-_PACE_S = 0.1
+_PACED_CALLS, _PACE_S = 20, 0.1
 # The Unix socket is measured with all.
 _CALLERS_TCP = (8, 64)
 
@@ -63,7 +63,10 @@ class _EchoClient:
 
     def targets(self, name: str, processes: Callable[[], set[int]]) -> dict[str, Target]:
         calls = {"unary": self._call_unary, "stream": self._call_stream, "bidi": self._call_bidi}
-        return {f"echo {kind} {name}": Target(call, processes, callers=_callers(name)) for kind, call in calls.items()}
+        made = {f"echo {kind} {name}": Target(call, processes, callers=_callers(name)) for kind, call in calls.items()}
+        if name == "unix":
+            made[f"echo stream paced {name}"] = Target(self._call_stream, processes, _PACED_CALLS, _PACE_S, callers=())
+        return made
 
     async def _call_unary(self) -> None:
         _same(await self._unary(INPUT_BYTES))
@@ -94,8 +97,8 @@ def _execute_task(stub: TaskExecutorStub, name: str, processes: Callable[[], set
     }
     if name == "unix":
         made[f"ExecuteTask PROCESS {name}"] = Target(process, processes, calls=40)
-        made[f"ExecuteTask paced {name}"] = Target(context, processes, 20, _PACE_S, callers=())
-        made[f"ExecuteTask PROCESS paced {name}"] = Target(process, processes, 20, _PACE_S, callers=())
+        made[f"ExecuteTask paced {name}"] = Target(context, processes, _PACED_CALLS, _PACE_S, callers=())
+        made[f"ExecuteTask PROCESS paced {name}"] = Target(process, processes, _PACED_CALLS, _PACE_S, callers=())
     return made
 
 
