@@ -50,6 +50,7 @@ class _Measurements:
         return {
             "workers": [pss_bytes(pid) for pid in sorted(workers)],
             "rest": sum(map(pss_bytes, self._system.processes() - workers)),
+            "beside": {name: sum(map(pss_bytes, pids())) for name, pids in self._system.beside.items()},
         }
 
 

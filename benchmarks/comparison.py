@@ -92,6 +92,7 @@ def _measure(made: Comparison, name: str, number: int, extent: Extent) -> None:
             _Round(made, child, name, targets, number, extent).measure()
             told = child.ask(_ANSWER_TIMEOUT_S, "memory")
             made.memory[-1][name] = Memory([size for size in told["workers"] if size], told["rest"])
+            made.memory[-1] |= {other: Memory([], size) for other, size in told["beside"].items()}
     except ChildError as error:
         made.left_out[name] = f"round {number + 1}: {error}"
         print(f"{name} is left out: {error}", flush=True)

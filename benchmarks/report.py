@@ -78,10 +78,17 @@ def _throughputs(targets: dict[str, Any]) -> str:
 
 def _memory(systems: dict[str, Any]) -> str:
     rows = [
-        (name, *_both(one["worker_bytes"], 1, _MB), _one(one["rest_bytes"], 1, _MB), _one(one["to_best_peer"], 2))
+        (
+            name,
+            *_both(one["worker_bytes"], 1, _MB),
+            _one(one["rest_bytes"], 1, _MB),
+            *_both(one["all_bytes"], 1, _MB),
+            _one(one["to_best_peer"], 2),
+        )
         for name, one in systems.items()
     ]
-    return table(("", "a worker, MB", "", "all else, MB", "worker to best peer"), rows, left=1)
+    header = ("", "a worker, MB", "", "all else, MB", "all of it, MB", "", "worker to best peer")
+    return table(header, rows, left=1)
 
 
 def _figures(figures: dict[str, Any]) -> str:

@@ -12,8 +12,9 @@ from comparison import Comparison, Measured
 from turns import SEED
 
 PEERS = ("loky", "Ray actors", "Dask distributed", "Celery on Redis")
-# What the systems' modules are called for people.
+# What the systems' modules, and what runs beside them, are called for people.
 LABELS = {
+    "echo server": "echo server",
     "over_grpc": "flytewarm",
     "in_process": "flytekit in process",
     "loky_pool": "loky",
@@ -43,14 +44,13 @@ def summarize(made: Comparison) -> Summary:
     # Not in the order of the rounds, which is another one in each.
     order = list(LABELS)
     targets = sorted(made.systems, key=lambda name: order.index(made.systems[name]))
-    systems = [name for name in order if any(name in one for one in made.memory)]
     return {
         "targets": {name: _target(made.rounds, name) for name in targets if any(name in one for one in made.rounds)},
         "ratios": {
             name: spread(_ratio(_of(one, above, pick), _of(one, below, pick)) for one in made.rounds)
             for name, (above, below, pick) in _RATIOS.items()
         },
-        "memory": {LABELS[name]: _memory(made, name) for name in systems},
+        "memory": {LABELS[name]: _memory(made, name) for name in LABELS if any(name in one for one in made.memory)},
         "left_out": made.left_out,
         "seed": SEED,
     }
@@ -97,6 +97,7 @@ def _memory(made: Comparison, name: str) -> Summary:
     return {
         "worker_bytes": spread(worker(one, name) for one in made.memory),
         "rest_bytes": spread(one[name].rest for one in made.memory if name in one),
+        "all_bytes": spread(sum(one[name].workers) + one[name].rest for one in made.memory if name in one),
         "to_best_peer": spread(map(to_best, made.memory)),
     }
 

@@ -1,7 +1,7 @@
 """What the benchmark knows of a system: ways to have the task run, and its processes."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from processes import below_this
 
@@ -33,3 +33,5 @@ class System:
     """Ids of the processes that run tasks."""
     processes: Callable[[], set[int]] = below_this
     """All its processes at this moment, without the client's."""
+    beside: dict[str, Callable[[], set[int]]] = field(default_factory=dict)
+    """What else runs with it, by name: the processes whose memory is told, too."""

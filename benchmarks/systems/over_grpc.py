@@ -32,20 +32,22 @@ async def running() -> AsyncIterator[System]:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="fl-"))
         floors = {"unix": f"unix:{directory}/s.sock", "tcp": f"127.0.0.1:{free_port()}"}
         floor_pid = stack.enter_context(floor.running_floor(list(floors.values())))
+        floor_processes = functools.partial(tree, floor_pid)
         service = stack.enter_context(Service(app_dir=EXAMPLES, preload=MODULE, with_tcp=True))
         services = {"unix": service.target, "tcp": service.tcp_target}
         targets: dict[str, Target] = {}
         for name, address in floors.items():
             echo = _EchoClient(await stack.enter_async_context(grpc.aio.insecure_channel(address)))
             stack.push_async_callback(echo.open.close)
-            targets |= echo.targets(name, functools.partial(tree, floor_pid))
+            targets |= echo.targets(name, floor_processes)
         processes = functools.partial(tree, service.pid)
         for name, address in services.items():
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
             targets |= _execute_task(TaskExecutorStub(channel), name, processes)
             pipeline = await stack.enter_async_context(Pipeline(TaskExecutorStub(channel)))
             targets[f"ExecuteTasks {name}"] = Target(pipeline.call, processes, callers=_callers(name))
-        yield System(targets, functools.partial(worker_pids, services["unix"]), processes)
+        workers = functools.partial(worker_pids, services["unix"])
+        yield System(targets, workers, processes, {"echo server": floor_processes})
 
 
 async def worker_pids(address: str) -> list[int]:

@@ -71,6 +71,13 @@ def test_memory_is_told_by_worker() -> None:
     assert found["flytewarm"]["worker_bytes"]["median"] == 15
     assert found["flytewarm"]["to_best_peer"]["median"] == 0.5
     assert found["loky"]["rest_bytes"]["median"] == 1
+    assert found["loky"]["all_bytes"]["median"] == 61
+
+
+def test_memory_of_what_has_no_workers() -> None:
+    found = summarize(_comparison(rounds=[{}], memory=[{"echo server": Memory([], 7)}]))["memory"]["echo server"]
+    assert found["worker_bytes"] is None
+    assert found["all_bytes"]["median"] == 7
 
 
 def test_goals_tell_what_was_met_and_what_was_not_measured() -> None:
