@@ -6,47 +6,62 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from addition import EXAMPLES, INPUT_BYTES, MODULE, request
+from flyteidl.core.literals_pb2 import LiteralMap
+
+from addition import EXAMPLES, INPUT_BYTES, MODULE, check_outputs, request
 from bundles import MODULE as BUNDLED
 from bundles import make_bundle
 from figures.client import Client, client_of
-from figures.found import found
+from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ContainerCommand, ExecuteTaskRequest
 from showcase.service import Service
 from timings import time_calls
+from turns import shuffled
 
 _BIN = Path(sys.executable).parent
 _RESOLVER = "flytekit.core.python_auto_container.default_task_resolver"
 _TIMEOUT_S = 60.0
 
 
-def measure(repetitions: int = 5, warm_calls: int = 100) -> dict[str, Any]:
-    """Takes turns: cold, warm, cold with new code, first result of new code."""
-    times: dict[str, list[float]] = {"cold": [], "warm": [], "new, cold": [], "new, first": []}
+def measure(repetitions: int = 8, warm_calls: int = 100) -> dict[str, Any]:
+    """Cold, warm, warm with the files of a cold one, cold with new code, first result of new code: takes turns."""
     root = Path(tempfile.mkdtemp())
     (root / "inputs.pb").write_bytes(INPUT_BYTES)
     with Service(app_dir=EXAMPLES, preload=MODULE) as service, client_of(service) as client:
-        for number in range(repetitions):
-            times["cold"].append(_run(_execute(MODULE, root, f"cold-{number}"), EXAMPLES))
-            times["warm"].append(statistics.median(time_calls(client.caller(request()), warm_calls)))
+        with_files = ExecuteTaskRequest(command=ContainerCommand(args=_execute(MODULE, root, "warm")))
+        ways: dict[str, Callable[[int], float]] = {
+            "cold": lambda number: _run(_execute(MODULE, root, f"cold-{number}"), EXAMPLES),
+            "warm": lambda _: statistics.median(time_calls(client.caller(request()), warm_calls)),
+            "with files": lambda _: statistics.median(time_calls(client.caller(with_files), warm_calls)),
             # Each has code that the other has not seen.
-            times["new, cold"].append(_run_new(root, 2 * number))
-            times["new, first"].append(_first_result(client, root, 2 * number + 1))
+            "new, cold": lambda number: _run_new(root, 2 * number),
+            "new, first": lambda number: _first_result(client, root, 2 * number + 1),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for number in range(repetitions):
+            for name in shuffled(ways, number):
+                times[name].append(ways[name](number))
+    _check_files(root / "warm")
     return {
         "pyflyte-execute, cold": found("ms", times["cold"]),
         "ExecuteTask, warm": found("ms", times["warm"]),
-        "cold / warm ExecuteTask": found("ratio", _quotients(times["cold"], times["warm"])),
+        "ExecuteTask with files, warm": found("ms", times["with files"]),
+        "cold / warm ExecuteTask": ratio(times["cold"], times["warm"]),
+        "cold / warm ExecuteTask with files": ratio(times["cold"], times["with files"]),
         "pyflyte-fast-execute, cold": found("ms", times["new, cold"]),
         "new code: first result": found("ms", times["new, first"]),
-        "new code: first result / cold": found("ratio", _quotients(times["new, first"], times["new, cold"])),
+        "new code: first result / cold": ratio(times["new, first"], times["new, cold"]),
     }
 
 
-def _quotients(above: list[float], below: list[float]) -> list[float]:
-    return [first / second for first, second in zip(above, below, strict=True)]
+def _check_files(directory: Path) -> None:
+    """That a warm execution has written what a cold one does."""
+    outputs = LiteralMap.FromString((directory / "outputs.pb").read_bytes())
+    check_outputs(outputs.SerializeToString(deterministic=True))
 
 
 def _run_new(root: Path, number: int) -> float:
