@@ -30,7 +30,7 @@ def measure(executions: int, rounds: int = 20, calls: int = 40) -> dict[str, Any
         "executions before": one("executions", executions),
         "p50 after 1,000": found("ms", medians["young"]),
         f"p50 after {executions:,}": found("ms", medians["old"]),
-        "old / young": ratio(medians["old"], medians["young"]),
+        f"p50 after {executions:,} / after 1,000": ratio(medians["old"], medians["young"]),
     }
 
 

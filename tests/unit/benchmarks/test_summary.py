@@ -135,3 +135,11 @@ def test_what_is_paced_is_not_compared_with_peers_that_are_not() -> None:
 def test_targets_are_told_in_the_order_of_systems() -> None:
     one = {"loky": _measured(1), "ExecuteTask unix": _measured(1)}
     assert list(summarize(_comparison(rounds=[one]))["targets"]) == ["ExecuteTask unix", "loky"]
+
+
+@pytest.mark.parametrize(("executions", "measured"), [("5,000", None), ("50,000", 1.05)])
+def test_fewer_executions_say_nothing_of_many(executions: str, measured: float | None) -> None:
+    found = {"endurance": {f"p50 after {executions} / after 1,000": {"unit": "ratio", "median": 1.05}}}
+    document = {"comparison": summarize(_comparison(rounds=[])), "figures": found}
+    (told,) = (goal.measured for goal in goals(document) if goal.text.startswith("after 50,000"))
+    assert told == measured
