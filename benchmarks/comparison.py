@@ -74,7 +74,7 @@ class Extent:
 def compare(systems: Sequence[str], extent: Extent) -> Comparison:
     """Measures the systems; never raises for what one of them does."""
     made = Comparison()
-    for number in range(extent.rounds):
+    for number in range(extent.rounds if systems else 0):
         made.rounds.append({})
         made.memory.append({})
         for name in shuffled(systems, number):

@@ -1,14 +1,12 @@
 """Measures the service, the floor below it and its peers in one run, and writes what came out.
 
-To benchmarks/results: latest.json, with the machine, versions, date and load, and latest.png. docs/performance.md tells
-how to read them.
+To benchmarks/results: latest.json, with the machine, versions, date and load, and latest.png; with --quick quick.json,
+with --only partial.json. docs/performance.md tells how to read them.
 """
 
 import argparse
-import json
 import signal
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "examples"))  # the service's starter and the task are the examples'
 
 from children import Child, ChildError  # noqa: E402
-from comparison import QUICK_SYSTEMS, SERVICE, SYSTEMS, Extent, compare  # noqa: E402
+from comparison import QUICK_SYSTEMS, SYSTEMS, Extent, compare  # noqa: E402
 from goals import goals  # noqa: E402
 from machine import describe_machine  # noqa: E402
-from plot import draw  # noqa: E402
+from outcome import exit_status, stem, write  # noqa: E402
 from report import print_report  # noqa: E402
 from summary import summarize  # noqa: E402
 from systems.base import CALLERS  # noqa: E402
 
-RESULTS = HERE / "results"
 # Each figure with the seconds that it may take.
 FIGURES = {"throughput": 180, "cold": 180, "memory": 540, "environments": 240, "endurance": 120, "large": 120}
 QUICK_FIGURES = ("throughput",)
@@ -39,10 +36,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # unwinds, so that everything is stopped
     machine = describe_machine()
     print("  ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n", flush=True)
-    document: dict[str, Any] = {
-        "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": machine,
-    }
+    document: dict[str, Any] = {"machine": machine}
     try:
         compared = compare(_only(QUICK_SYSTEMS if arguments.quick else SYSTEMS, arguments.only), _extent(arguments))
         document["figures"], document["failed"] = _figures(arguments)
@@ -51,9 +45,8 @@ def main() -> int:
         return 128 + signal.SIGINT
     document["comparison"] = summarize(compared)
     print_report(document, goals(document))
-    _write(document)
-    # A peer that is left out, as it may not be installed, is no failure; what is ours is.
-    return 1 if document["failed"] or SERVICE in compared.left_out else 0
+    print("\nwritten:", *write(document, stem(quick=arguments.quick, only=arguments.only)))
+    return exit_status(compared, document["failed"])
 
 
 def _arguments() -> argparse.Namespace:
@@ -105,14 +98,6 @@ def _options(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     if name == "throughput" and arguments.quick:
         return {"turns": 6, "window_s": 0.4}
     return {}
-
-
-def _write(document: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "latest.json"
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    draw(document, RESULTS / "latest.png")
-    print(f"\nwritten to {path} and latest.png beside it")
 
 
 if __name__ == "__main__":

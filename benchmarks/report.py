@@ -14,16 +14,17 @@ _MB = 1e6
 def print_report(document: dict[str, Any], goals: Sequence[Goal]) -> None:
     """Prints all there is of a run."""
     compared = document["comparison"]
-    print("\nOne call at a time; medians of the rounds, in parentheses the lowest and highest of the rounds\n")
-    print(_latencies(compared["targets"]))
-    print("\nThroughput, executions a second; CPU of all processes at 8 callers, of which the client's\n")
-    print(_throughputs(compared["targets"]))
+    if compared["targets"]:
+        print("\nOne call at a time; medians of the rounds, in parentheses the lowest and highest of the rounds\n")
+        print(_latencies(compared["targets"]))
+        print("\nThroughput, executions a second; CPU of all processes at 8 callers, of which the client's\n")
+        print(_throughputs(compared["targets"]))
     if compared["memory"]:
         print("\nMemory (PSS)\n")
         print(_memory(compared["memory"]))
     if document["figures"]:
         print("\nFurther figures\n")
-        print(_figures(document["figures"]))
+        print(figures_table(*document["figures"].values()))
     print("\nWhat is aimed at\n")
     print(table(("goal", "limit", "measured", ""), [goal.row() for goal in goals], left=1))
     for name, reason in {**compared["left_out"], **document["failed"]}.items():
@@ -91,11 +92,10 @@ def _memory(systems: dict[str, Any]) -> str:
     return table(header, rows, left=1)
 
 
-def _figures(figures: dict[str, Any]) -> str:
+def figures_table(*parts: dict[str, Any]) -> str:
+    """Of what some modules of figures have found."""
     rows = [
-        (name, *_both(one, 3 if one["median"] < 10 else 1), one["unit"])
-        for part in figures.values()
-        for name, one in part.items()
+        (name, *_both(one, 3 if one["median"] < 10 else 1), one["unit"]) for part in parts for name, one in part.items()
     ]
     return table(("", "median", "", "unit"), rows, left=1)
 
