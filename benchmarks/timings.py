@@ -35,33 +35,29 @@ def percentiles(milliseconds: Sequence[float]) -> Percentiles:
 
 
 def time_calls(call: Callable[[], object], count: int, warm_up: int = WARM_UP_CALLS) -> list[float]:
-    """Calls `count` times, one after the other, and returns how long each took, in milliseconds.
+    """As time_one_by_one, of a call that blocks."""
+
+    async def blocking() -> None:
+        call()
+
+    return asyncio.run(time_one_by_one(blocking, count, warm_up=warm_up))
+
+
+async def time_one_by_one(
+    call: Callable[[], Awaitable[None]], count: int, pause_s: float = 0.0, warm_up: int = WARM_UP_CALLS_OF_TURN
+) -> list[float]:
+    """Calls `count` times, one after the other, with a pause before each; returns how long each took, in milliseconds.
 
     Some calls before are not counted: what another measurement has pushed out of the caches comes back during these.
     """
-    for _ in range(warm_up):
-        call()
     durations = []
-    for _ in range(count):
-        started = time.perf_counter_ns()
-        call()
-        durations.append((time.perf_counter_ns() - started) / 1e6)
-    return durations
-
-
-async def time_one_by_one(call: Callable[[], Awaitable[None]], count: int, pause_s: float = 0.0) -> list[float]:
-    """As time_calls, in a short turn, with a pause in seconds before each call."""
-    for _ in range(WARM_UP_CALLS_OF_TURN):
-        await asyncio.sleep(pause_s)
-        await call()
-    durations = []
-    for _ in range(count):
+    for _ in range(warm_up + count):
         if pause_s:
             await asyncio.sleep(pause_s)
         started = time.perf_counter_ns()
         await call()
         durations.append((time.perf_counter_ns() - started) / 1e6)
-    return durations
+    return durations[warm_up:]
 
 
 async def count_calls(

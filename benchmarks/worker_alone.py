@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/worker_alone.py [--executions N] [--pause S] [--profile FILE]
 
 Prints the CPU time for each execution, putting the process back included, and the median time until the outcome, in
-twenty rounds. With
---profile cProfile's figures of the worker go to FILE (`python -m pstats FILE`); the printed ones are worthless then.
+twenty rounds. With --profile cProfile's figures of the worker go to FILE (`python -m pstats FILE`); the printed ones
+are worthless then.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-import psutil
-
 from addition import EXAMPLES, MODULE, request
 from flytewarm_api.worker.framing import HEADER, encode_frame, frame_length
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import interpreter_settings, worker
 from flytewarm_worker.loading import freeze
+from processes import cpu_seconds
 
 # Directories that changed within three seconds are looked at more closely: longer than that.
 _WARM_UP_SECONDS = 4.0
@@ -86,7 +85,7 @@ class _Driven:
 
     def __init__(self, control: socket.socket, pid: int) -> None:
         self._control = control
-        self._process = psutil.Process(pid)
+        self._pid = pid
         limits = dict.fromkeys(("max_event_bytes", "max_error_bytes", "max_deck_bytes"), _LARGEST_EVENT)
         frame = frames_pb2.WorkerRequest(execute=frames_pb2.Execute(execution_id="alone", **limits))
         self._request = encode_frame(frame.SerializeToString()) + encode_frame(request().SerializeToString())
@@ -105,8 +104,7 @@ class _Driven:
 
     def cpu_seconds(self) -> float:
         """CPU time of the worker so far."""
-        times = self._process.cpu_times()
-        return times.user + times.system
+        return cpu_seconds([self._pid])
 
     def _await(self, kind: str) -> frames_pb2.WorkerReply:
         while True:

@@ -13,9 +13,9 @@ from typing import Any
 from flyteidl.core.literals_pb2 import LiteralMap
 
 from addition import EXAMPLES, INPUT_BYTES, MODULE, check_outputs, request
+from blocking_client import Client, client_of
 from bundles import MODULE as BUNDLED
 from bundles import make_bundle
-from figures.client import Client, client_of
 from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ContainerCommand, ExecuteTaskRequest
 from showcase.service import Service

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from addition import EXAMPLES, MODULE, request
-from figures.client import Client, client_of
+from blocking_client import Client, client_of
 from figures.found import found, one, ratio
 from showcase.service import Service
 from timings import time_calls

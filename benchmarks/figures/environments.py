@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from addition import EXAMPLES, request
+from blocking_client import Client, client_of
 from bundles import MODULE, make_bundle
-from figures.client import Client, client_of
 from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest
 from showcase.service import Service

@@ -11,7 +11,7 @@ import grpc
 from flyteidl.core.literals_pb2 import Literal, LiteralMap, Primitive, Scalar
 
 import floor
-from figures.client import Client, client_of
+from blocking_client import Client, client_of
 from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest, TaskReference
 from showcase.service import Service

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from addition import EXAMPLES, TASK, request
-from figures.client import Client, client_of
+from blocking_client import Client, client_of
 from figures.found import found
 from processes import cpu_seconds, pss_bytes, tree
 from showcase.service import Service

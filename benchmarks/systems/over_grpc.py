@@ -1,5 +1,6 @@
 """The service, over TCP and Unix sockets, and beside it the floor: turns between these two are short."""
 
+import asyncio
 import contextlib
 import functools
 import tempfile
@@ -10,10 +11,9 @@ import grpc.aio
 
 import floor
 from addition import EXAMPLES, INPUT_BYTES, MODULE, check, request
+from blocking_client import client_of
 from flytewarm_api.v1.settings_pb2 import ISOLATION_CONTEXT, ISOLATION_PROCESS, Isolation
 from flytewarm_api.v1.task_executor_pb2_grpc import TaskExecutorStub
-from flytewarm_api.v1.worker_pool_pb2 import ListEnvironmentsRequest
-from flytewarm_api.v1.worker_pool_pb2_grpc import WorkerPoolStub
 from processes import tree
 from showcase.service import Service, free_port
 from systems.base import CALLERS, System, Target
@@ -46,15 +46,14 @@ async def running() -> AsyncIterator[System]:
             targets |= _execute_task(TaskExecutorStub(channel), name, processes)
             pipeline = await stack.enter_async_context(Pipeline(TaskExecutorStub(channel)))
             targets[f"ExecuteTasks {name}"] = Target(pipeline.call, processes, callers=_callers(name))
-        workers = functools.partial(worker_pids, services["unix"])
+        workers = functools.partial(asyncio.to_thread, _worker_pids, service)
         yield System(targets, workers, processes, {"echo server": floor_processes})
 
 
-async def worker_pids(address: str) -> list[int]:
+def _worker_pids(service: Service) -> list[int]:
     """The processes of the service's workers, of all environments."""
-    async with grpc.aio.insecure_channel(address) as channel:
-        answer = await WorkerPoolStub(channel).ListEnvironments(ListEnvironmentsRequest(), timeout=10)
-    return [worker.pid for environment in answer.environments for worker in environment.workers]
+    with client_of(service) as client:
+        return [worker.pid for environment in client.environments() for worker in environment.workers]
 
 
 class _EchoClient:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 
 import grpc
@@ -62,7 +63,7 @@ class Pipeline:
             raise ConnectionError("the stream has ended")
 
     @contextlib.contextmanager
-    def _telling_all(self):
+    def _telling_all(self) -> Iterator[None]:
         """Whoever waits is told what has ended the stream."""
         try:
             yield

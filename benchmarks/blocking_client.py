@@ -1,4 +1,4 @@
-"""A blocking client for figures that need one call at a time."""
+"""A blocking client of the service, for what needs one call at a time."""
 
 import contextlib
 from collections.abc import Callable, Iterator
