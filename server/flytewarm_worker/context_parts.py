@@ -30,7 +30,7 @@ class FileAccess:
         self, root: str, raw_output_prefix: str, data: DataConfig, metadata: dict[str, str]
     ) -> FileAccessProvider:
         """As FileAccessProvider(...) of the same. `root` is an absolute path and has a directory local_flytekit."""
-        if not raw_output_prefix.startswith("/") or FileAccessProvider.__init__ is not _FILE_ACCESS_INIT:
+        if not _is_local(raw_output_prefix) or FileAccessProvider.__init__ is not _FILE_ACCESS_INIT:
             return FileAccessProvider(root, raw_output_prefix, data, metadata)
         if self._data is not data or not self._are_kept():
             return self._made_by_flytekit(root, raw_output_prefix, data, metadata)
@@ -66,6 +66,11 @@ class FileAccess:
 
     def _are_kept(self) -> bool:
         return file_systems.is_in_use(self._local) and file_systems.is_in_use(self._remote)
+
+
+def _is_local(prefix: str) -> bool:
+    """Whether it is an absolute path: fsspec sees a protocol before either of these, wherever they are."""
+    return prefix.startswith("/") and "::" not in prefix and "://" not in prefix
 
 
 def execution_state(working_dir: Path, parameters: ExecutionParameters, like: ExecutionState) -> ExecutionState:

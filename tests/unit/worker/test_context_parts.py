@@ -12,6 +12,8 @@ from flytekit.configuration import DataConfig, GenericPersistenceConfig
 from flytekit.core import context_manager, data_persistence
 from flytekit.core.context_manager import ExecutionParameters, ExecutionState, FlyteContextManager
 from flytekit.core.data_persistence import FileAccessProvider
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flytewarm_worker import context_parts, flytekit_private
 from flytewarm_worker.context_parts import FileAccess, execution_state
@@ -19,7 +21,12 @@ from flytewarm_worker.file_systems import FileSystems
 
 InFork = Callable[[Callable[[], None]], None]
 DATA = DataConfig()
+_WITHOUT = DataConfig(generic=GenericPersistenceConfig(attach_execution_metadata=False))
 METADATA = {"flyte-execution-name": "n"}
+_METADATA = st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2)
+_PARTS = st.sampled_from(["/", "a", " ", "..", ":", "::", "://", "file", "memory"])
+_PREFIXES = st.builds(str.__add__, st.sampled_from(["/", ""]), st.lists(_PARTS, max_size=4).map("".join))
+_LOCAL_PREFIXES = st.text(st.characters(exclude_characters=":"), max_size=9).map(lambda text: f"/{text}")
 
 
 class _Unequal:
@@ -39,7 +46,7 @@ def _root(parent: Path, name: str) -> str:
 @pytest.mark.parametrize("prefix", ["/raw", "/raw/", "/a b/ü", "/", "file:///raw", "memory://raw"])
 @pytest.mark.parametrize(
     "data",
-    [DATA, DataConfig(generic=GenericPersistenceConfig(attach_execution_metadata=False))],
+    [DATA, _WITHOUT],
     ids=["with", "without"],
 )
 def test_providers_are_what_flytekit_makes(in_fork: InFork, tmp_path: Path, prefix: str, data: DataConfig) -> None:
@@ -53,6 +60,46 @@ def test_providers_are_what_flytekit_makes(in_fork: InFork, tmp_path: Path, pref
             assert made.local_sandbox_dir == Path(root, "local_flytekit")
 
     in_fork(check)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(_PREFIXES, st.sampled_from([DATA, _WITHOUT]), _METADATA), min_size=1, max_size=4))
+def test_providers_of_any_prefix_and_configuration_are_what_flytekit_makes(
+    tmp_path_factory: pytest.TempPathFactory, given: list[tuple[str, DataConfig, dict[str, str]]]
+) -> None:
+    files = FileAccess()
+    files.provider(_root(tmp_path_factory.mktemp("roots"), "first"), "/raw", DATA, METADATA)
+    for prefix, data, metadata in given:
+        root = _root(tmp_path_factory.mktemp("roots"), "root")
+        ours, theirs = (_tried(make, root, prefix, data, metadata) for make in (files.provider, FileAccessProvider))
+        assert ours == theirs
+
+
+def _tried(make: Callable[..., FileAccessProvider], *given: Any) -> Any:
+    """What a provider consists of, or why there is none."""
+    try:
+        made = make(*given)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it has to be the same
+        return type(error), str(error)
+    return _parts(made)
+
+
+def _parts(made: FileAccessProvider) -> Any:
+    return type(made), list(vars(made).items())
+
+
+@given(_LOCAL_PREFIXES, st.sampled_from([DATA, _WITHOUT]), _METADATA)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_local_ones_are_made_without_flytekits_constructor(
+    tmp_path_factory: pytest.TempPathFactory, prefix: str, data: DataConfig, metadata: dict[str, str]
+) -> None:
+    files, root = FileAccess(), _root(tmp_path_factory.mktemp("roots"), "root")
+    files.provider(root, "/raw", data, metadata)
+    with pytest.MonkeyPatch.context() as patch:
+        calls = _count_constructions(patch)
+        made = files.provider(root, prefix, data, metadata)
+        assert calls == []
+    assert _parts(made) == _parts(FileAccessProvider(root, prefix, data, metadata))
 
 
 def test_only_the_first_one_of_a_configuration_takes_flytekits_way(
