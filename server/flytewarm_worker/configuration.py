@@ -6,7 +6,9 @@ flytekit reads environment variables and its file for every execution, which cos
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from flytekit.configuration import DataConfig, ImageConfig, StatsConfig
 
@@ -29,6 +31,8 @@ EXECUTION_VARIABLES = frozenset(
     }
 )
 _UNRELATED = frozenset(map(os.fsencode, EXECUTION_VARIABLES))
+
+_Identity: TypeAlias = "tuple[int, ...]"
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,36 @@ class ConfigurationCache:
 
     def __init__(self) -> None:
         self._environment: dict[bytes, bytes] | None = None
-        self._file: tuple[int, ...] = ()
+        self._paths: list[bytes] = []
+        self._files: list[_Identity] = []
         self._configuration: Configuration | None = None
 
     def current(self) -> Configuration:
-        """The configuration for os.environ and the working directory, where flytekit looks for its file."""
+        """The configuration for os.environ, and for the files that there are now where flytekit looks for its own."""
         environment = {name: value for name, value in raw_environment().items() if name not in _UNRELATED}
-        file = _identity("flytekit.config")
-        if self._configuration is None or environment != self._environment or file != self._file:
+        if environment != self._environment:
+            self._environment, self._paths = environment, list(_paths(environment))
+            self._configuration = None
+        files = [_identity(path) for path in self._paths]
+        if self._configuration is None or files != self._files:
             self._configuration = Configuration.read()
-            self._environment, self._file = environment, file
+            self._files = files
         return self._configuration
 
 
-def _identity(path: str) -> tuple[int, ...]:
+def _paths(environment: dict[bytes, bytes]) -> Iterator[bytes]:
+    """All places in which flytekit looks for its file, and fsspec for its directory: tasks may write there."""
+    for variable in (b"_FLYTECTL_CONFIG_PYFLYTE_OVERRIDE", b"FLYTECTL_CONFIG"):
+        if path := environment.get(variable):
+            yield path
+    yield b"flytekit.config"
+    home = os.path.expanduser(b"~")
+    yield home + b"/.flyte/config"
+    yield home + b"/.flyte/config.yaml"
+    yield os.fsencode(file_systems.configuration_directory())
+
+
+def _identity(path: bytes) -> _Identity:
     """Changes when the file does. The path does in each execution, which has a working directory of its own."""
     try:
         status = os.stat(path)

@@ -8,6 +8,7 @@ of an object store costs more than a small task, so those that flytekit would ma
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -98,10 +99,16 @@ def read_environment() -> None:
 
     Botocore and its like read credentials, endpoints and proxies from variables when a client is made.
     """
+    fsspec.config.conf_dir = configuration_directory()
     fsspec.config.conf.clear()
     fsspec.config.set_conf_files(fsspec.config.conf_dir, fsspec.config.conf)
     fsspec.config.set_conf_env(fsspec.config.conf)
     forget_instances()
+
+
+def configuration_directory() -> str:
+    """Where fsspec looks for its files when it is imported."""
+    return os.environ.get("FSSPEC_CONFIG_DIR", os.path.join(os.path.expanduser("~"), ".config/fsspec"))
 
 
 def keep_local(*instances: Any) -> None:
