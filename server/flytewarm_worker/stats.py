@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable
 
 import statsd
@@ -123,6 +124,12 @@ class _StreamingClient(statsd.client.base.StatsClientBase):  # type: ignore[misc
         for line in data.split("\n") if len(data) <= _LONGEST_DATA else ():
             if (metric := parse_metric(line)) is not None:
                 self._route.sink(metric)
+
+    def close(self) -> None:
+        """Has nothing more sent, for the execution that asks for it: others use the socket, too."""
+        closed = copy.copy(self._client)
+        closed._sock = None
+        self._client = closed
 
     def pipeline(self) -> statsd.client.udp.Pipeline:
         return statsd.client.udp.Pipeline(self)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import random
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import statsd.client.timer
 from flytekit.configuration import StatsConfig
+from flytekit.interfaces.stats import client as stats_client
 from flytekit.interfaces.stats.taggable import TaggableStats
+from flytekit.interfaces.stats.taggable import get_stats as flytekits_stats
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from flytewarm_api.v1 import execution_pb2, settings_pb2
 from flytewarm_worker import stats
@@ -183,3 +191,85 @@ def test_settings_replace_the_defaults() -> None:
     assert stats_config(settings_pb2.StatsSettings()) == StatsConfig()
     given = settings_pb2.StatsSettings(host="h", port=1, disabled=True, disabled_tags=True)
     assert stats_config(given) == StatsConfig(host="h", port=1, disabled=True, disabled_tags=True)
+
+
+# What a task may do with its statistics, or with what it is given by them: a call, or an attribute that it reads.
+_TEXTS = st.sampled_from(["n", "a.b", "", "ü", "a:b|c", "UPPER", "x y"])
+_TAGS = st.dictionaries(st.sampled_from(["k", "exec_domain", "ü", "host"]), _TEXTS | st.integers(0, 3), max_size=2)
+_MORE = st.fixed_dictionaries(
+    {}, optional={"tags": _TAGS, "per_host": st.booleans(), "rate": st.sampled_from([0, 0.5, 1])}
+)
+_NUMBERS = st.integers(-3, 3) | st.floats(allow_nan=False, width=16) | st.just("x")
+_NOTHING = st.just({})
+_SENT = st.one_of(
+    st.tuples(st.sampled_from(["incr", "decr"]), st.tuples(_TEXTS, _NUMBERS), _MORE),
+    st.tuples(st.just("gauge"), st.tuples(_TEXTS, _NUMBERS), _MORE),
+    st.tuples(st.just("timing"), st.tuples(_TEXTS, _NUMBERS | st.timedeltas()), _MORE),
+    st.tuples(st.just("set"), st.tuples(_TEXTS, _TEXTS), _MORE),
+)
+_CALLS = _SENT | st.one_of(
+    st.tuples(st.sampled_from(["timer", "get_stats"]), st.tuples(_TEXTS), _NOTHING),
+    st.tuples(st.just("extend_tags"), st.tuples(_TAGS), _NOTHING),
+    st.tuples(st.sampled_from(["pipeline", "clear_tags", "close", "missing"]), st.just(()), _NOTHING),
+    # Of a pipeline or a timer; and what is no method.
+    st.tuples(st.sampled_from(["send", "start", "stop", "full_prefix", "_prefix", "_tags"]), st.just(()), _NOTHING),
+)
+_PIPELINES = st.lists(_SENT, max_size=3).map(lambda sent: [("pipeline", (), {}), *sent, ("send", (), {})])
+_EXECUTIONS = st.lists(_CALLS, max_size=5) | _PIPELINES
+_CHANGES = {"extend_tags", "clear_tags", "close"}
+_IDENTITIES = st.tuples(_TEXTS, st.dictionaries(st.sampled_from(["exec_domain", "api_version"]), _TEXTS))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_IDENTITIES, st.booleans(), st.booleans(), st.lists(_EXECUTIONS, min_size=1, max_size=3))
+def test_whatever_tasks_do_is_sent_as_flytekit_sends_it(
+    server: socket.socket, identity: tuple[str, dict[str, str]], disabled: bool, disabled_tags: bool, executions: Any
+) -> None:
+    """By executions of the same name, which each have what the last one left as it was."""
+    host, port = server.getsockname()
+    config = StatsConfig(host=host, port=port, disabled=disabled, disabled_tags=disabled_tags)
+    last, left_alone = None, False
+    for calls in executions:
+        seen: list[Metric] = []
+        ours = task_stats(config, *identity)
+        tell_metrics(ours, seen.append)
+        assert ours is last or not left_alone, "they were made anew"
+        found, sent = _done(ours, calls), _received(server)
+        stats_client._stats_client = None
+        theirs = flytekits_stats(config, *identity)
+        assert (found, sent) == (_done(theirs, calls), _received(server))
+        stats_client._stats_client.close()
+        metrics = [metric for line in sent if (metric := parse_metric(line)) is not None]
+        assert seen == metrics or disabled
+        last, left_alone = ours, _CHANGES.isdisjoint(name for name, _, _ in calls)
+
+
+def _done(target: Any, calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
+    """What comes of the calls, of which each goes to what the last one has returned, if that is more than a value."""
+    told: list[Any] = []
+    # Which of those with a rate are sent; and what a timer measures.
+    random.seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statsd.client.timer, "time_now", lambda: 0.0)
+        for name, positional, named in copy.deepcopy(calls):
+            try:
+                found = getattr(target, name)
+                result = found(*positional, **named) if callable(found) else found
+            except Exception as error:  # noqa: BLE001  # whatever it is, it has to be the same
+                # It names the class, which is one of ours, where that has no such attribute.
+                result = type(error), "" if isinstance(error, AttributeError) else str(error)
+            if isinstance(result, (TaggableStats, statsd.client.timer.Timer)):
+                target, result = result, type(result)
+            # flytekit changes the tags that it is given.
+            told.append((copy.copy(result), named))
+    return told
+
+
+def _received(server: socket.socket) -> list[str]:
+    """All that was sent, by lines."""
+    server.setblocking(False)
+    lines: list[str] = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            lines += server.recv(1 << 16).decode().split("\n")
+    return lines
