@@ -6,11 +6,15 @@ import logging
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flytekit.bin import entrypoint
+from flytekit.core import context_manager
 from flytekit.core.context_manager import FlyteContext, FlyteContextManager
 from flytekit.loggers import developer_logger
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flytewarm_worker import flytekit_private
 from flytewarm_worker.context import ORIGIN as OF_THE_ENTRYPOINT
@@ -97,3 +101,53 @@ def test_an_origin_is_what_flytekit_finds(context: FlyteContext, tmp_path: Path)
 def test_an_origin_that_is_not_to_be_seen_has_no_line() -> None:
     origin = origin_in(_enters_none)
     assert (origin.name, origin.lineno, origin.filename) == ("_enters_none", 0, __file__)
+
+
+# What code may do in a context: enter another one, take one away, use another stack, or fail.
+_STEPS = st.lists(st.sampled_from(["push", "pop", "copy", "fail"]), max_size=6)
+
+
+@given(st.lists(_STEPS, min_size=1, max_size=3))
+def test_whatever_is_done_in_them_they_are_left_as_flytekit_leaves_them(nested: list[list[str]]) -> None:
+    """Several, each in the one before."""
+
+    def ours(builder: FlyteContext.Builder) -> entered:
+        return entered(builder.build(), ORIGIN)
+
+    assert _depths(ours, nested) == _depths(FlyteContextManager.with_context, nested)
+
+
+def _depths(enter: Callable[[FlyteContext.Builder], Any], nested: list[list[str]]) -> list[Any]:
+    """How many contexts there are after each step, and what fails; at the end, which of them were there before."""
+    told: list[Any] = []
+    before = list(flytekit_private.context_stack())
+
+    def go(level: int) -> None:
+        if level == len(nested):
+            return
+        with enter(FlyteContextManager.current_context().new_builder()) as context:
+            told.append((FlyteContextManager.size(), context.level, context is FlyteContextManager.current_context()))
+            go(level + 1)
+            for step in nested[level]:
+                _STEP[step]()
+                told.append(FlyteContextManager.size())
+
+    try:
+        go(0)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it has to be the same
+        told.append((type(error), str(error).partition(",")[0]))
+    told.append([one in before for one in flytekit_private.context_stack()])
+    context_manager.flyte_context_Var.set(before)
+    return told
+
+
+def _fail() -> None:
+    raise ZeroDivisionError
+
+
+_STEP: dict[str, Callable[[], object]] = {
+    "push": lambda: FlyteContextManager.push_context(FlyteContextManager.current_context().new_builder().build()),
+    "pop": FlyteContextManager.pop_context,
+    "copy": lambda: context_manager.flyte_context_Var.set(list(flytekit_private.context_stack())),
+    "fail": _fail,
+}

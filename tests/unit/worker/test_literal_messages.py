@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 
 from flytewarm_worker.literal_messages import fill
 
+_DATES = st.datetimes(timezones=st.just(datetime.timezone.utc))
 _PRIMITIVES = st.one_of(
     st.builds(literals.Primitive, string_value=st.text()),
     st.builds(literals.Primitive, integer=st.integers(-(2**63), 2**63 - 1)),
-    st.builds(literals.Primitive, float_value=st.floats(allow_nan=False)),
+    st.builds(literals.Primitive, float_value=st.floats()),
     st.builds(literals.Primitive, boolean=st.booleans()),
+    st.builds(literals.Primitive, datetime=_DATES),
+    st.builds(literals.Primitive, duration=st.timedeltas()),
 )
 _SCALARS = st.one_of(
     st.builds(literals.Scalar, primitive=_PRIMITIVES), st.builds(literals.Scalar, none_type=st.just(literals.Void()))
@@ -27,8 +31,15 @@ _EXTRAS: dict[str, Any] = {
 }
 _LITERALS = st.recursive(
     st.builds(literals.Literal, scalar=_SCALARS, **_EXTRAS),
-    lambda inner: st.builds(
-        literals.Literal, collection=st.builds(literals.LiteralCollection, st.lists(inner, max_size=3)), **_EXTRAS
+    lambda inner: st.one_of(
+        st.builds(
+            literals.Literal, collection=st.builds(literals.LiteralCollection, st.lists(inner, max_size=3)), **_EXTRAS
+        ),
+        st.builds(
+            literals.Literal,
+            map=st.builds(literals.LiteralMap, st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+            **_EXTRAS,
+        ),
     ),
     max_leaves=4,
 )
@@ -43,11 +54,19 @@ def _filled(literal_map: literals.LiteralMap) -> literals_pb2.LiteralMap:
 @given(st.dictionaries(st.text(), _LITERALS, max_size=4))
 def test_the_message_is_flytekits(found: dict[str, literals.Literal]) -> None:
     literal_map = literals.LiteralMap(literals=found)
-    assert _filled(literal_map) == literal_map.to_flyte_idl()
+    ours, theirs = _filled(literal_map), literal_map.to_flyte_idl()
+    # By their bytes: one NaN is not equal to another.
+    assert ours.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True)
 
 
 def _text(text: str = "text") -> literals.Literal:
     return literals.Literal(scalar=literals.Scalar(primitive=literals.Primitive(string_value=text)))
+
+
+def test_texts_are_not_flytekits_to_translate(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = literals.LiteralMap(literals={"a": _text(), "b": _text("")}).to_flyte_idl()
+    monkeypatch.setattr(literals.Literal, "to_flyte_idl", None)
+    assert _filled(literals.LiteralMap(literals={"a": _text(), "b": _text("")})) == expected
 
 
 _LOUD = _text("LOUD").to_flyte_idl()

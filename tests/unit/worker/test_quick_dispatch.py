@@ -28,7 +28,7 @@ from flytekit.models.types import LiteralType, SimpleType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flytewarm_worker import flytekit_private, originals, quick_dispatch, simple_values
+from flytewarm_worker import flytekit_private, originals, quick_dispatch
 
 
 class Named(NamedTuple):
@@ -317,10 +317,35 @@ def test_plain_tasks_do_go_the_quick_way(context: FlyteContext, monkeypatch: pyt
         result, _ = _run(context, _quick, one, inputs, [])
         assert isinstance(result, bytes)
     assert isinstance(_run(context, _quick, two, inputs, [Named(1, "x")])[0], bytes)
-    for kind, value in ((list[list[int]], [[1], []]), (list[str], ["x"])):
-        inputs = LiteralMap({"value": simple_values.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
-        result, _ = _run(context, _quick, _TASKS_OF_LISTS[kind], inputs, [])
-        assert isinstance(result, bytes)
+
+
+_NOW = datetime.datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
+_COVERED: list[tuple[Any, Any]] = [
+    (int, 1),
+    (float, 1.5),
+    (bool, True),
+    (str, "x"),
+    (datetime.datetime, _NOW),
+    (datetime.timedelta, datetime.timedelta(days=-1, microseconds=1)),
+    (datetime.date, _NOW.date()),
+    (list[int], [1]),
+    (list[str], ["x"]),
+    (list[list[int]], [[1], []]),
+    (list[datetime.datetime], [_NOW]),
+    (list[datetime.date], [_NOW.date()]),
+    (dict[str, float], {"x": 1.5}),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), _COVERED)
+def test_what_is_covered_goes_the_quick_way(
+    context: FlyteContext, kind: Any, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways have the same results: so this must not come of flytekit's own."""
+    inputs = LiteralMap({"value": TypeEngine.to_literal(context, value, kind, TypeEngine.to_literal_type(kind))})
+    one = _returns(kind)
+    monkeypatch.setattr(quick_dispatch, "_end_as_flytekit", None)
+    assert _run(context, _in_place, one, inputs, [])[0] == _serialize_one(inputs.literals["value"])
 
 
 def test_replaced_code_for_lists_is_called(context: FlyteContext, monkeypatch: pytest.MonkeyPatch) -> None:
