@@ -1,4 +1,4 @@
-"""A task that leaves an object which writes when it goes, after the outcome."""
+"""Tasks that leave an object which does something when it goes, after the outcome."""
 
 import contextvars
 
@@ -15,6 +15,15 @@ class _Talker:
         print(f"{self.number} was here", end="")
 
 
+class _Holder:
+    def __init__(self, fifo: str) -> None:
+        self.fifo = fifo
+
+    def __del__(self) -> None:
+        with open(self.fifo) as pipe:
+            pipe.read()
+
+
 _KEPT = contextvars.ContextVar("kept", default=None)
 
 
@@ -24,3 +33,10 @@ def say(number: int) -> int:
     print(number)
     _KEPT.set(_Talker(number))
     return number
+
+
+@task
+def hold(fifo: str) -> int:
+    """Has its process wait on the FIFO when it is put back."""
+    _KEPT.set(_Holder(fifo))
+    return 1
