@@ -115,6 +115,15 @@ def test_each_of_many_requests_has_one_outcome(calls: Calls) -> None:
         assert [event.WhichOneof("kind") for event in events] == ["queued", "started", "outcome"]
 
 
+def test_an_answer_does_not_wait_for_those_to_earlier_requests(calls: Calls, barrier: Barrier) -> None:
+    with Stream(calls, request("probes.wait_on", fifo=barrier.path), request("basic.add", a=1, b=2)) as stream:
+        assert _outcome(stream.read_final(2)).state == SUCCEEDED
+        barrier.wait_until_reached()
+        assert set(stream.final) == {2}
+        barrier.release()
+        assert _outcome(stream.read_all()[1]).state == SUCCEEDED
+
+
 def test_each_has_its_own_output_and_no_finalizers(own_service: StartService) -> None:
     """Workers have their next request while they put their process back, and objects of the last task go just then."""
     with open_calls(own_service(preload="finalizers")) as calls, Stream(calls) as stream:

@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,55 @@ async def test_the_same_with_asyncio(service: Service) -> None:
     async with AsyncExecutor(service.target, timeout=120) as executor:
         results = [one async for one in executor.map("basic.add", [{"a": n, "b": 1} for n in range(20)])]
     assert results == list(range(1, 21))
+
+
+def _first_waits(barrier: Barrier) -> list[dict[str, str]]:
+    """Inputs of which the first have their task wait, and the second do not."""
+    return [{"fifo": barrier.path}, {"fifo": "/dev/null"}]
+
+
+def test_as_completed_a_later_item_comes_before_one_that_is_not_done(executor: Executor, barrier: Barrier) -> None:
+    results = executor.map("probes.wait_on", _first_waits(barrier), ordered=False)
+    assert next(results) == (1, "")
+    barrier.wait_until_reached()
+    barrier.release("at last")
+    assert list(results) == [(0, "at last")]
+
+
+async def test_as_completed_with_asyncio(service: Service, barrier: Barrier) -> None:
+    async with AsyncExecutor(service.target, timeout=60) as executor:
+        results = executor.map("probes.wait_on", _first_waits(barrier), ordered=False)
+        assert await anext(results) == (1, "")
+        barrier.wait_until_reached()
+        barrier.release("at last")
+        assert [one async for one in results] == [(0, "at last")]
+
+
+def test_in_order_a_later_item_waits_for_one_that_is_not_done(executor: Executor, barrier: Barrier) -> None:
+    with ThreadPoolExecutor() as threads:
+        options = RunOptions(execution_id="in-order")
+        found = threads.submit(list, executor.map("probes.wait_on", _first_waits(barrier), options))
+        wait_for(lambda: _states(executor, "in-order-1") == [State.EXECUTION_STATE_SUCCEEDED])
+        barrier.wait_until_reached()
+        barrier.release("at last")
+        assert found.result() == ["at last", ""]
+
+
+async def test_in_order_with_asyncio(service: Service, executor: Executor, barrier: Barrier) -> None:
+    options = RunOptions(execution_id="in-order-asyncio")
+    async with AsyncExecutor(service.target, timeout=60) as asynchronous:
+        found = asynchronous.map("probes.wait_on", _first_waits(barrier), options)
+        first = asyncio.ensure_future(anext(found))
+        done = [State.EXECUTION_STATE_SUCCEEDED]
+        await asyncio.to_thread(wait_for, lambda: _states(executor, "in-order-asyncio-1") == done)
+        assert not first.done()
+        await asyncio.to_thread(barrier.wait_until_reached)
+        barrier.release("at last")
+        assert [await first, *[one async for one in found]] == ["at last", ""]
+
+
+def _states(executor: Executor, execution_id: str) -> list[int]:
+    return [one.state for one in executor.executions() if one.execution_id == execution_id]
 
 
 def test_a_slow_item_holds_up_only_what_has_to_wait_for_it(executor: Executor, barrier: Barrier) -> None:
