@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from flytewarm_worker.versions import names_of_class, version, versions_of
+from flytewarm_worker.versions import extended, names_of_class, version, versions_of
 
 # Whatever is of another type may be meant to change, such as a cache or a client that is made on first use.
 _KEPT = (
@@ -66,7 +66,8 @@ class Attributes:
         self._settle(_Namespace.adopt)
         known = len(self._namespaces)
         self._add_modules([sys.modules[name] for name in imported])
-        self._versions.extend([namespace.names for namespace in self._namespaces[known:]])
+        self._modules = version(sys.modules)
+        self._versions = extended(self._versions, [namespace.names for namespace in self._namespaces[known:]])
 
     def restore(self, imported: Collection[str] = ()) -> None:
         """Puts back functions and classes that were replaced, or removed, since.

@@ -39,14 +39,14 @@ class Versions:
     """Of some dictionaries, as they were seen last."""
 
     def __init__(self) -> None:
-        self._dictionaries: list[dict[str, Any]] = []
+        self.dictionaries: list[dict[str, Any]] = []
         self._words: Any = []
         self._seen: Any = []
 
     def extend(self, dictionaries: Sequence[dict[str, Any]]) -> None:
         """Adds some, as they are now; they live as long as this. The others are not touched: their memory may be shared
         with other processes."""
-        self._dictionaries += dictionaries
+        self.dictionaries += dictionaries
         self._words += [(id(one) + _OFFSET) // _WORD for one in dictionaries]
         self._seen += map(_version, dictionaries)
 
@@ -57,11 +57,11 @@ class Versions:
 
     def accept(self, index: int) -> None:
         """Takes one as it is now."""
-        self._seen[index] = _version(self._dictionaries[index])
+        self._seen[index] = _version(self.dictionaries[index])
 
     def _read(self) -> Any:
         if len(self._words) < 2 or not HAS_VERSIONS:
-            return list(map(_version, self._dictionaries))
+            return list(map(_version, self.dictionaries))
         return list(operator.itemgetter(*self._words)(_MEMORY))
 
 
@@ -79,7 +79,7 @@ class _GatheredVersions(Versions):
         """Adds some, as they are now; they live as long as this."""
         if not dictionaries:
             return
-        self._dictionaries += dictionaries
+        self.dictionaries += dictionaries
         words = self._array([(id(one) + _OFFSET) // _WORD for one in dictionaries], dtype=self._word)
         self._words = self._joined((self._words, words))
         first, last = int(self._words.min()), int(self._words.max())
@@ -90,7 +90,7 @@ class _GatheredVersions(Versions):
 
     def changed(self) -> list[int]:
         """The indices of those that are not what was seen."""
-        if not self._dictionaries:
+        if not self.dictionaries:
             return []
         found: list[int] = (self._take(self._places) != self._seen).nonzero()[0].tolist()
         return found
@@ -106,8 +106,20 @@ class _Words:
 
 def versions_of(dictionaries: Sequence[dict[str, Any]]) -> Versions:
     """Those of dictionaries that live as long as what is returned. By numpy where it is loaded: that is faster."""
-    numpy = sys.modules.get("numpy")
-    gathers = HAS_VERSIONS and numpy is not None and hasattr(numpy, "ndarray")
-    versions = _GatheredVersions(numpy) if gathers else Versions()
+    numpy = _numpy()
+    versions = Versions() if numpy is None else _GatheredVersions(numpy)
     versions.extend(dictionaries)
     return versions
+
+
+def extended(versions: Versions, dictionaries: Sequence[dict[str, Any]]) -> Versions:
+    """The same with some more, as they are now, and by numpy if that has come since."""
+    if type(versions) is Versions and _numpy() is not None:
+        return versions_of([*versions.dictionaries, *dictionaries])
+    versions.extend(dictionaries)
+    return versions
+
+
+def _numpy() -> Any:
+    numpy = sys.modules.get("numpy")
+    return numpy if HAS_VERSIONS and hasattr(numpy, "ndarray") else None

@@ -65,18 +65,21 @@ def preload() -> None:
     # Of a generator that is there before it can be told whether a module of the tasks has seeded it.
     with contextlib.suppress(ModuleNotFoundError):
         importlib.import_module("numpy.random")
+    # Looked at here, once, and inherited by all environments; these look only at what they import.
+    ATTRIBUTES.adopt()
+    imported_modules()
 
 
 def preload_environment(modules: Iterable[str]) -> None:
     """Imports an environment's modules in its zygote, and registers the type transformers that these bring."""
+    _, known = imported_modules()
     RANDOM_STATES.restore()
     with loading_context():
         for module in modules:
             _preload_module(module)
     RANDOM_STATES.adopt()
     flytekit_private.load_type_transformers()
-    # Looked at here, once, and inherited by all workers.
-    ATTRIBUTES.adopt()
+    ATTRIBUTES.adopt_imported([name for name, module in sys.modules.items() if module is not known.get(name)])
     imported_modules()
 
 

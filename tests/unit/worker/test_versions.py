@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from flytewarm_worker import versions
-from flytewarm_worker.versions import Versions, version, versions_of
+from flytewarm_worker.versions import Versions, extended, version, versions_of
 
 
 @pytest.fixture(params=["gathered", "one by one"])
@@ -50,6 +50,31 @@ def test_what_is_changed_and_changed_back_has_changed() -> None:
     dictionaries[1]["name"] = max
     assert seen.changed() == [1]
     assert version(dictionaries[1]) != before
+
+
+@pytest.mark.usefixtures("_way")
+def test_more_can_be_added() -> None:
+    first, more = {"a": 1}, {"b": 1}
+    seen = extended(versions_of([first]), [more])
+    assert seen.changed() == []
+    first["a"] = more["b"] = 2
+    assert seen.changed() == [0, 1]
+
+
+@pytest.mark.skipif(not versions.HAS_VERSIONS, reason="this Python counts none")
+def test_numpy_gathers_those_too_that_were_there_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy = pytest.importorskip("numpy")
+    first, more = {"a": 1}, {"b": 1}
+    with monkeypatch.context() as without:
+        without.delitem(sys.modules, "numpy")
+        seen = versions_of([first])
+    assert type(seen) is Versions
+    monkeypatch.setitem(sys.modules, "numpy", numpy)
+    seen = extended(seen, [more])
+    assert type(seen) is not Versions
+    assert seen.changed() == []
+    first["a"] = more["b"] = 2
+    assert seen.changed() == [0, 1]
 
 
 @pytest.mark.usefixtures("_way")
