@@ -38,7 +38,7 @@ def main(report_fd: int, parent: int, options: str) -> None:
     try:
         with open(move_to_high_fd(report_fd), "w", buffering=1) as reports:
             load_base()
-            load_environment(frames_pb2.ForkEnvironment(app_dir=wanted["app_dir"]))
+            load_environment(frames_pb2.LoadEnvironment(app_dir=wanted["app_dir"]))
             freeze()
             for module in wanted["modules"]:
                 report = _lint(module, wanted["timeout"])

@@ -24,7 +24,7 @@ def load_base() -> None:
     worker.preload()
 
 
-def load_environment(command: frames_pb2.ForkEnvironment) -> None:
+def load_environment(command: frames_pb2.LoadEnvironment) -> None:
     """Imports an environment's code in this process. Raises BrokenEnvironmentError."""
     from flytewarm_worker import worker
 

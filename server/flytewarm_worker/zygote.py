@@ -55,10 +55,10 @@ def main(control_fd: int, runtime_dir: str) -> None:
 class Zygote:
     """One zygote's loop: commands from its control socket, deaths of its children."""
 
-    def __init__(self, control: Channel, exec_for: frames_pb2.ForkEnvironment | None = None) -> None:
-        """`exec_for`: the environment that workers are exec'd for, instead of forked; None for forks."""
+    def __init__(self, control: Channel) -> None:
         self._control = control
-        self._exec_for = exec_for
+        # The environment that workers are exec'd for, instead of forked; None for forks.
+        self._exec_for: frames_pb2.LoadEnvironment | None = None
         self._children: set[int] = set()
         self._started = time.perf_counter_ns()
         # SIGCHLD only writes a byte here; the loop acts.
@@ -68,6 +68,18 @@ class Zygote:
     def report_start(self) -> None:
         """Tells the server this process's id, before the environment's code can hang."""
         self._report_fork("", os.getpid())
+
+    def load(self) -> bool:
+        """Waits to be told which environment's code to import, and does. Returns False when it is none."""
+        command = self._control.receive(frames_pb2.ZygoteCommand)
+        if command is None or not command.HasField("load_environment"):
+            return False
+        self._started = time.perf_counter_ns()
+        if command.load_environment.exec_workers:
+            self._exec_for = command.load_environment
+        else:
+            load_environment(command.load_environment)
+        return True
 
     def report_ready(self) -> None:
         """Tells the server that this zygote can fork. Raises UnfitToForkError when it cannot."""
@@ -113,7 +125,7 @@ class Zygote:
         if kind == "fork_worker":
             self._fork_worker(command.fork_worker, fds)
         elif kind == "fork_environment":
-            self._fork_environment(command.fork_environment, fds[0])
+            self._fork_environment(fds[0])
         elif kind == "signal_worker":
             self._signal(command.signal_worker)
 
@@ -127,10 +139,10 @@ class Zygote:
             worker.main(command, *fds)
         self._report_fork(command.name, pid)
 
-    def _fork_environment(self, command: frames_pb2.ForkEnvironment, control_fd: int) -> None:
+    def _fork_environment(self, control_fd: int) -> None:
         pid = self._fork([control_fd])
         if pid == 0:
-            run_environment(command, control_fd)
+            run_environment(control_fd)
         self._report_fork("", pid)
 
     def _fork(self, fds: list[int]) -> int:
@@ -183,18 +195,17 @@ class Zygote:
         processes.kill_children(keep=self._children)
 
 
-def run_environment(command: frames_pb2.ForkEnvironment, control_fd: int) -> None:
+def run_environment(control_fd: int) -> None:
     """Runs an environment's zygote in a process that was just forked from the base zygote. Never returns."""
     code = 1
     control = Channel(control_fd)
-    zygote = Zygote(control, exec_for=command if command.exec_workers else None)
+    zygote = Zygote(control)
     try:
         processes.become_subreaper()
         zygote.report_start()
-        if not command.exec_workers:
-            load_environment(command)
-        zygote.report_ready()
-        zygote.serve()
+        if zygote.load():
+            zygote.report_ready()
+            zygote.serve()
         code = 0
     except BaseException as error:  # noqa: BLE001
         # The environment's own code has run: whatever it raises is the environment's failure, told to the server.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
 import socket
 import tarfile
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
 
@@ -155,6 +159,99 @@ def test_an_execution_whose_code_never_comes_can_be_cancelled(served: tuple[Serv
             calls.executor.CancelExecution(task_executor_pb2.CancelExecutionRequest(execution_id="waits-for-code"))
             assert last_outcome(stream).state == State.EXECUTION_STATE_CANCELLED
     assert calls.run("basic.add", a=1, b=2) == 3
+
+
+class _Held(ThreadingHTTPServer):
+    """A storage whose files are all the same archive, which it does not hand out before it is released."""
+
+    daemon_threads = True
+
+    def __init__(self, content: bytes | None) -> None:
+        """`content`: None has the files missing when they are read."""
+        super().__init__(("127.0.0.1", 0), _HeldFiles)
+        self.content = content
+        self.read: Queue[str] = Queue()
+        self.released = threading.Event()
+
+    def uri(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{name}.tar.gz"
+
+
+class _HeldFiles(BaseHTTPRequestHandler):
+    server: _Held
+
+    def do_HEAD(self) -> None:
+        self._begin(HTTPStatus.OK)
+
+    def do_GET(self) -> None:
+        self.server.read.put(self.path)
+        self.server.released.wait()
+        if self.server.content is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        else:
+            self._begin(HTTPStatus.OK)
+            self.wfile.write(self.server.content)
+
+    def _begin(self, status: HTTPStatus) -> None:
+        self.send_response(status)
+        self.send_header("ETag", f'"{self.path}"')
+        self.send_header("Content-Length", str(len(self.server.content or b"x")))
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Not to standard error."""
+
+
+@contextlib.contextmanager
+def _held(content: bytes | None) -> Iterator[_Held]:
+    with _Held(content) as storage:
+        serving = threading.Thread(target=storage.serve_forever)
+        serving.start()
+        try:
+            yield storage
+        finally:
+            storage.released.set()
+            storage.shutdown()
+            serving.join()
+
+
+def _zygotes(service: Service) -> set[int]:
+    """Those of environments, which are forked from the base zygote, the server's only child."""
+    (base,) = psutil.Process(service.pid).children()
+    return {one.pid for one in base.children()}
+
+
+def test_the_fork_does_not_wait_for_the_download(served: tuple[Service, Calls], tmp_path: Path) -> None:
+    service, calls = served
+    before = _zygotes(service)
+    content = Path(_answers(tmp_path / "code.tar.gz", "held")).read_bytes()
+    with _held(content) as storage, running(calls, _request(storage.uri("code"))) as results:
+        storage.read.get(timeout=60)
+        wait_for(lambda: len(_zygotes(service)) == len(before) + 1)
+        ahead = _zygotes(service)
+        storage.released.set()
+        outcome = results.get(timeout=60)
+    assert outcome.HasField("outputs"), outcome
+    # It was that one which loaded the code.
+    assert _zygotes(service) == ahead
+
+
+def test_what_was_forked_for_code_that_does_not_come_ends(served: tuple[Service, Calls]) -> None:
+    service, calls = served
+    before = _zygotes(service)
+    with _held(None) as storage, contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(running(calls, _request(storage.uri(f"code-{n}")))) for n in range(6)]
+        asked = {storage.read.get(timeout=60) for _ in waiting}
+        # Its zygote is forked after all that were asked for before.
+        other = request("basic.add", a=1, b=2)
+        other.environment.preload_modules.append("basic")
+        assert calls.outcome(other).HasField("outputs")
+        # Not one for each: requests for code that cannot be had must not fill the machine.
+        assert (len(asked), len(_zygotes(service))) == (6, len(before) + 4 + 1)
+        storage.released.set()
+        for results in waiting:
+            assert results.get(timeout=60).error.error.code.endswith(":Distribution")
+    wait_for(lambda: len(_zygotes(service)) == len(before) + 1)
 
 
 def test_an_environment_that_is_lost_is_made_again(served: tuple[Service, Calls], tmp_path: Path) -> None:

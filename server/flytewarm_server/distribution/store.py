@@ -37,6 +37,16 @@ class Fetched:
     archive: Path
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a URI held when it was looked at."""
+
+    #: Differs when the content does; empty when the storage does not tell.
+    identity: str
+    #: SHA-256 of the content, if that was fetched before; else empty.
+    digest: str
+
+
 @dataclass
 class _Download:
     """One that runs. The file goes when all who wait for it have their links to it."""
@@ -57,15 +67,19 @@ class DistributionStore:
         self._links = itertools.count(1)
         self._running: dict[tuple[str, str, str], _Download] = {}
 
-    async def known_digest(self, uri: str, environment: Mapping[str, str]) -> str:
-        """The SHA-256 of what the URI holds now, if that was fetched before; else empty. Raises DistributionError."""
-        identity = await self._look(uri, environment)
-        return self._known.get((uri, identity), "")
+    async def look(self, uri: str, environment: Mapping[str, str]) -> Seen:
+        """What the URI holds now. Raises DistributionError."""
+        options = storage_options(uri, environment)
+        identity: str = await self._on_thread(uri, lambda: _identity(uri, options))
+        return Seen(identity, self._known.get((uri, identity), ""))
 
-    async def fetch(self, uri: str, environment: Mapping[str, str]) -> Fetched:
-        """Downloads it; those who want the same at once share one download. Raises DistributionError."""
+    async def fetch(self, uri: str, environment: Mapping[str, str], seen: Seen | None = None) -> Fetched:
+        """Downloads it; those who want the same at once share one download. Raises DistributionError.
+
+        `seen`: what was seen there a moment ago; None has it looked at.
+        """
         # Before reading: content that changes meanwhile then has another identity, and is fetched again.
-        identity = await self._look(uri, environment)
+        identity = (seen or await self.look(uri, environment)).identity
         options = storage_options(uri, environment)
         if not identity:
             return await self._start(uri, identity, options)
@@ -96,11 +110,6 @@ class DistributionStore:
         link = self._directory / f"link-{next(self._links)}"
         os.link(archive, link)
         return link
-
-    async def _look(self, uri: str, environment: Mapping[str, str]) -> str:
-        options = storage_options(uri, environment)
-        identity: str = await self._on_thread(uri, lambda: _identity(uri, options))
-        return identity
 
     async def _on_thread(self, uri: str, work: Any, unwanted: Any = None) -> Any:
         try:
@@ -137,7 +146,7 @@ class DistributionStore:
 
 
 def _identity(uri: str, options: dict[str, Any]) -> str:
-    """Differs when the content does; empty when the file system does not tell."""
+    """See Seen."""
     filesystem, path = fsspec.core.url_to_fs(uri, **options)
     filesystem.invalidate_cache(filesystem._parent(path))
     info = filesystem.info(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +14,11 @@ import structlog
 
 from flytewarm_server.lifecycle import Lifecycle
 from flytewarm_server.messages import frames_pb2
+from flytewarm_server.pool.environment_zygote import EnvironmentZygote
 from flytewarm_server.pool.start_method import StartMethod
 from flytewarm_server.pool.states import ENVIRONMENT_TABLE, EnvironmentState, WorkerState
 from flytewarm_server.pool.workers import Workers, WorkersOwner, WorkerTerms
-from flytewarm_server.pool.zygote import BaseZygote, ZygoteControl
+from flytewarm_server.pool.zygote import BaseZygote
 
 _log = structlog.get_logger(__name__)
 
@@ -97,10 +97,7 @@ class Environment:
         self.start_method = StartMethod(terms.start_method)
         self._start_timeout = terms.start_timeout
         self._lifecycle = Lifecycle(f"environment {spec.key}", ENVIRONMENT_TABLE, EnvironmentState.LOADING, on_change)
-        self._control: ZygoteControl | None = None
-        # Where the zygote was forked, and its process id once it has told.
-        self._base: BaseZygote | None = None
-        self._pid = 0
+        self._zygote: EnvironmentZygote | None = None
         self._loaded: asyncio.Future[frames_pb2.ZygoteReady] | None = None
 
     @property
@@ -116,18 +113,22 @@ class Environment:
     @property
     def processes(self) -> list[int]:
         """Ids of the zygote and the workers, as far as they are known."""
-        return [pid for pid in (self._pid, *(worker.pid for worker in self.workers)) if pid]
+        zygote = self._zygote.pid if self._zygote is not None else 0
+        return [pid for pid in (zygote, *(worker.pid for worker in self.workers)) if pid]
 
-    async def load(self, base: BaseZygote) -> None:
-        """Forks the zygote and, once it has imported the code, starts the workers. Raises EnvironmentBrokenError."""
+    async def load(self, base: BaseZygote, ahead: EnvironmentZygote | None = None) -> None:
+        """Forks the zygote and, once it has imported the code, starts the workers. Raises EnvironmentBrokenError.
+
+        `ahead`: one that was forked from the same base zygote already, and is this environment's from now on.
+        """
         if self.state is EnvironmentState.BROKEN:
             self._lifecycle.move(EnvironmentState.LOADING)
         try:
             try:
-                self.ready = await self._start_zygote(base)
+                self.ready = await self._start_zygote(base, ahead)
             except _UnfitToForkError:
                 self._end_zygote()
-                self.ready = await self._start_zygote(base)
+                self.ready = await self._start_zygote(base, None)
         except EnvironmentBrokenError as error:
             self.reason, self.proved = str(error), False
             self._end_zygote()
@@ -137,23 +138,19 @@ class Environment:
         self._lifecycle.move(EnvironmentState.READY)
         self.workers.begin()
 
-    async def _start_zygote(self, base: BaseZygote) -> frames_pb2.ZygoteReady:
+    async def _start_zygote(self, base: BaseZygote, ahead: EnvironmentZygote | None) -> frames_pb2.ZygoteReady:
         # Set by the end of one that was unfit to fork, too.
         self.gone.clear()
         self._loaded = asyncio.get_running_loop().create_future()
-        self._control = ZygoteControl(self._report, self._zygote_gone)
-        self._base, self._pid = base, 0
-        command = frames_pb2.ForkEnvironment(
+        self._zygote = ahead if ahead is not None and not ahead.control.closed else EnvironmentZygote.fork(base)
+        command = frames_pb2.LoadEnvironment(
             app_dir=self._code.app_dir,
             preload_modules=self.spec.preload_modules,
             import_dirs=self._code.import_dirs,
             env=dict(self.spec.variables),
             exec_workers=self.start_method.execs,
         )
-        frame = frames_pb2.ZygoteCommand(fork_environment=command)
-        taken = base.control.send(frame, [self._control.remote.fileno()])
-        self._control.give_away()
-        if not taken:
+        if self._zygote is None or not self._zygote.load(command, self._report, self._zygote_gone):
             raise InterpreterUnavailableError("the interpreter takes no commands now")
         try:
             return await asyncio.wait_for(self._loaded, self._start_timeout)
@@ -176,11 +173,11 @@ class Environment:
     @property
     def serves(self) -> bool:
         """Whether the zygote takes commands now."""
-        return self._control is not None and self.state is EnvironmentState.READY
+        return self._zygote is not None and self.state is EnvironmentState.READY
 
     def command(self, command: frames_pb2.ZygoteCommand, fds: list[int] | None = None) -> None:
         """Sends a command with descriptors while the zygote serves; one that does not take it is lost."""
-        if self._control is not None and self.serves and not self._control.send(command, fds):
+        if self._zygote is not None and self.serves and not self._zygote.control.send(command, fds):
             self.lose("its zygote takes no commands")
 
     def lose(self, reason: str) -> None:
@@ -207,8 +204,6 @@ class Environment:
             self.reason = str(error)
             if not self._loaded.done():
                 self._loaded.set_exception(error)
-        elif kind == "forked" and not report.forked.name:
-            self._pid = report.forked.pid
         elif kind == "forked":
             self.workers.forked(report.forked.name, report.forked.pid)
         elif kind == "exited":
@@ -233,10 +228,6 @@ class Environment:
         return _UnfitToForkError(broken.reason)
 
     def _end_zygote(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        # One that hangs in the environment's code never looks at its control socket.
-        if self._base is not None and self._pid:
-            command = frames_pb2.SignalWorker(pid=self._pid, signal=signal.SIGKILL)
-            self._base.control.send(frames_pb2.ZygoteCommand(signal_worker=command))
-        self._pid = 0
+        if self._zygote is not None:
+            self._zygote.end()
+            self._zygote = None

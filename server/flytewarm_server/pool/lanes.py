@@ -18,6 +18,7 @@ from flytewarm_server.distribution.errors import DistributionError
 from flytewarm_server.distribution.store import DistributionStore, Fetched
 from flytewarm_server.execution.admission import Admission
 from flytewarm_server.execution.request import DEFAULT_ENVIRONMENT, WantedEnvironment
+from flytewarm_server.pool.ahead import Ahead, ForksAhead
 from flytewarm_server.pool.environment import (
     Code,
     Environment,
@@ -68,6 +69,7 @@ class Lanes:
         self._on_broken = on_broken
         self._service = service
         self._watches = watch_budget()
+        self._forks = ForksAhead(lambda: self._keeper.base)
         self._store = DistributionStore(self._downloads, config.max_distribution_bytes, config.start_timeout)
         # In the order of their last use.
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
@@ -120,9 +122,10 @@ class Lanes:
         """
         if wanted == DEFAULT_ENVIRONMENT:
             return self.default
-        digest, uri = wanted.distribution_digest, wanted.distribution_uri
+        digest, uri, seen = wanted.distribution_digest, wanted.distribution_uri, None
         if uri and not digest:
-            digest = await self._store.known_digest(uri, variables)
+            seen = await self._store.look(uri, variables)
+            digest = seen.digest
         if digest or not uri:
             spec = self._spec(wanted, digest)
             if lane := self._used(spec.key):
@@ -130,13 +133,16 @@ class Lanes:
             if making := self._making.get(spec.key):
                 return await asyncio.shield(making)
             if not uri:
-                return await self._make_once(spec, wanted, None, variables)
-        fetched = await self._store.fetch(uri, variables)
-        if wanted.distribution_digest not in ("", fetched.digest):
-            fetched.archive.unlink()
-            expected = wanted.distribution_digest
-            raise DistributionError(f"distribution {uri} has the SHA-256 {fetched.digest}, not {expected} as requested")
-        return await self._make_once(self._spec(wanted, fetched.digest), wanted, fetched, variables)
+                return await self._make_once(spec, wanted, Ahead(), variables)
+        # The fork takes about as long as a small download, and the process waits for a large one.
+        ahead = self._forks.begin(uri)
+        try:
+            ahead.fetched = await self._store.fetch(uri, variables, seen)
+            _check_digest(wanted, ahead.fetched)
+        except BaseException:
+            ahead.discard()
+            raise
+        return await self._make_once(self._spec(wanted, ahead.fetched.digest), wanted, ahead, variables)
 
     def _spec(self, wanted: WantedEnvironment, digest: str) -> EnvironmentSpec:
         base = self.default.environment.spec
@@ -157,61 +163,56 @@ class Lanes:
         return lane
 
     async def _make_once(
-        self, spec: EnvironmentSpec, wanted: WantedEnvironment, fetched: Fetched | None, variables: Mapping[str, str]
+        self, spec: EnvironmentSpec, wanted: WantedEnvironment, ahead: Ahead, variables: Mapping[str, str]
     ) -> Lane:
-        """Two requests that want the same new environment wait for one making of it."""
-        try:
-            if lane := self._used(spec.key):
-                return lane
-            if spec.key not in self._making:
-                making = asyncio.ensure_future(self._make(spec, file_name(wanted.distribution_uri), fetched, variables))
-                self._making[spec.key] = making
-                making.add_done_callback(lambda _done: self._making.pop(spec.key, None))
-                fetched = None  # the making deletes it
-            # One caller that goes away does not end it for the others.
-            return await asyncio.shield(self._making[spec.key])
-        finally:
-            if fetched is not None:
-                fetched.archive.unlink()
+        """Two requests that want the same new environment wait for one making of it. Discards `ahead`."""
+        if lane := self._used(spec.key):
+            ahead.discard()
+            return lane
+        if spec.key in self._making:
+            ahead.discard()
+        else:
+            making = asyncio.ensure_future(self._make(spec, file_name(wanted.distribution_uri), ahead, variables))
+            self._making[spec.key] = making
+            making.add_done_callback(lambda _done: self._making.pop(spec.key, None))
+        # One caller that goes away does not end it for the others.
+        return await asyncio.shield(self._making[spec.key])
 
-    async def _make(
-        self, spec: EnvironmentSpec, name: str, fetched: Fetched | None, variables: Mapping[str, str]
-    ) -> Lane:
+    async def _make(self, spec: EnvironmentSpec, name: str, ahead: Ahead, variables: Mapping[str, str]) -> Lane:
         # One of the same key may still be on its way out.
         directory = self._directory / f"{spec.key}-{next(self._numbers)}"
         try:
-            lane = await self._load_or_blame_base(spec, name, fetched, variables, directory)
+            lane = await self._load_or_blame_base(spec, name, ahead, variables, directory)
         except BaseException:
             await asyncio.to_thread(remove_quietly, directory)
             raise
         finally:
-            if fetched is not None:
-                fetched.archive.unlink()
+            ahead.discard()
         self._lanes[spec.key] = lane
         self._background.spawn(self._forget_when_gone(lane))
         self._housekeeper.environment_loaded()
         return lane
 
     async def _load_or_blame_base(
-        self, spec: EnvironmentSpec, name: str, fetched: Fetched | None, variables: Mapping[str, str], directory: Path
+        self, spec: EnvironmentSpec, name: str, ahead: Ahead, variables: Mapping[str, str], directory: Path
     ) -> Lane:
         """As _load. Raises InterpreterUnavailableError when the base zygote ended meanwhile: it takes all with it."""
         base = self._keeper.base
         try:
-            return await self._load(spec, name, fetched, variables, directory)
+            return await self._load(spec, name, ahead, variables, directory)
         except (DistributionError, EnvironmentBrokenError) as error:
             if base is None or base.control.closed:
                 raise InterpreterUnavailableError("the interpreter ended and is being started again") from error
             raise
 
     async def _load(
-        self, spec: EnvironmentSpec, name: str, fetched: Fetched | None, variables: Mapping[str, str], directory: Path
+        self, spec: EnvironmentSpec, name: str, ahead: Ahead, variables: Mapping[str, str], directory: Path
     ) -> Lane:
         code = Code(spec.app_dir)
         os.mkdir(directory, 0o700)
-        if fetched is not None:
+        if ahead.fetched is not None:
             limit = self._config.max_distribution_bytes
-            code = await lay_out_code(spec, name, fetched.archive, directory, limit)
+            code = await lay_out_code(spec, name, ahead.fetched.archive, directory, limit)
         packages = await install_packages(spec, directory, variables, self._config.start_timeout)
         base = self._keeper.base
         if base is None:
@@ -219,7 +220,7 @@ class Lanes:
         imports = (*code.import_dirs, *packages)
         lane = self._lane(spec, Code(code.app_dir, imports), directory, lambda _old, _new: None)
         try:
-            await lane.environment.load(base)
+            await lane.environment.load(base, ahead.take_zygote())
         except BaseException:
             await lane.environment.close()
             raise
@@ -279,3 +280,9 @@ class Lanes:
             on_state(new)
         if new is EnvironmentState.BROKEN and self.default.environment.refuses:
             self._on_broken(self.default, self.default.environment.reason)
+
+
+def _check_digest(wanted: WantedEnvironment, fetched: Fetched) -> None:
+    if (expected := wanted.distribution_digest) not in ("", fetched.digest):
+        uri, found = wanted.distribution_uri, fetched.digest
+        raise DistributionError(f"distribution {uri} has the SHA-256 {found}, not {expected} as requested")

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from flytewarm_api.worker.framing import encode_frame
+from flytewarm_api.worker.framing import FrameDecoder, encode_frame
 from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.environment import Code, Environment, EnvironmentBrokenError, EnvironmentSpec
 from flytewarm_server.pool.sizing import Bounds
@@ -26,16 +26,24 @@ class Base:
 
     def __init__(self, first: frames_pb2.ZygoteReport = UNFIT) -> None:
         self.control = self
-        self.commands: list[frames_pb2.ForkEnvironment] = []
         self._first = first
         self._open: list[socket.socket] = []
 
-    def send(self, command: frames_pb2.ZygoteCommand, fds: list[int] | None = None) -> bool:
+    def send(self, _command: frames_pb2.ZygoteCommand, fds: list[int] | None = None) -> bool:
         if fds:
-            self.commands.append(command.fork_environment)
             self._open.append(socket.socket(fileno=os.dup(fds[0])))
-            self._report(READY if command.fork_environment.exec_workers else self._first)
+            self._report(READY if len(self._open) > 1 else self._first)
         return True
+
+    @property
+    def execs(self) -> list[bool]:
+        """Of each zygote, whether it was told to exec its workers."""
+        return [self._told(one).exec_workers for one in self._open]
+
+    @staticmethod
+    def _told(zygote: socket.socket) -> frames_pb2.LoadEnvironment:
+        (frame,) = FrameDecoder(1 << 20).feed(zygote.recv(1 << 20))
+        return frames_pb2.ZygoteCommand.FromString(frame).load_environment
 
     def become_unfit(self) -> None:
         self._report(UNFIT)
@@ -43,7 +51,7 @@ class Base:
     def _report(self, report: frames_pb2.ZygoteReport) -> None:
         self._open[-1].sendall(encode_frame(report.SerializeToString()))
         if report is UNFIT:
-            self._open[-1].close()
+            self._open[-1].shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         for one in self._open:
@@ -59,7 +67,7 @@ def _environment(tmp_path: Path, start_method: str) -> Environment:
 async def test_auto_loads_it_again_with_exec(tmp_path: Path) -> None:
     environment, base = _environment(tmp_path, "auto"), Base()
     await environment.load(base)  # type: ignore[arg-type]
-    assert [command.exec_workers for command in base.commands] == [False, True]
+    assert base.execs == [False, True]
     await asyncio.sleep(0)
     assert environment.state is EnvironmentState.READY
     assert not environment.gone.is_set()
@@ -75,7 +83,7 @@ async def test_one_that_becomes_unfit_later_does_not_refuse_work_meanwhile(tmp_p
     await environment.gone.wait()
     assert (environment.state, environment.refuses) == (EnvironmentState.BROKEN, False)
     await environment.load(base)  # type: ignore[arg-type]
-    assert [command.exec_workers for command in base.commands] == [False, True]
+    assert base.execs == [False, True]
     await environment.close()
     base.close()
 
@@ -85,5 +93,5 @@ async def test_fork_leaves_it_broken(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentBrokenError, match=r"^threads: a \(--start-method is fork\)$"):
         await environment.load(base)  # type: ignore[arg-type]
     assert environment.state is EnvironmentState.BROKEN
-    assert len(base.commands) == 1
+    assert base.execs == [False]
     await environment.close()

@@ -15,7 +15,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from flytewarm_server.distribution.errors import DistributionError, UnreachableDistributionError
-from flytewarm_server.distribution.store import DistributionStore, Fetched
+from flytewarm_server.distribution.store import DistributionStore, Fetched, Seen
 
 
 def _store(tmp_path: Path, timeout: float = 10.0) -> DistributionStore:
@@ -44,7 +44,7 @@ def test_content_is_known_by_more_than_its_size(
         monkeypatch.setattr(LocalFileSystem, "info", lambda *_: first)
         await store.fetch(str(path), {})
         monkeypatch.setattr(LocalFileSystem, "info", lambda *_: second)
-        return await store.known_digest(str(path), {})
+        return (await store.look(str(path), {})).digest
 
     assert bool(asyncio.run(ask())) == remembered
 
@@ -99,7 +99,7 @@ def test_one_download_for_all_who_want_it_at_once(tmp_path: Path, monkeypatch: p
 
     async def fetch() -> None:
         store = _store(tmp_path)
-        monkeypatch.setattr(store, "_look", AsyncMock(return_value="the same"))
+        monkeypatch.setattr(store, "look", AsyncMock(return_value=Seen("the same", "")))
         fetching = [asyncio.ensure_future(store.fetch(str(path), {})) for _ in range(5)]
         await asyncio.to_thread(opened.begun.wait)
         fetching[0].cancel()

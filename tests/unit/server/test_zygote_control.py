@@ -11,7 +11,7 @@ from flytewarm_worker.channel import Channel
 
 SMALL = frames_pb2.ZygoteCommand(stop=frames_pb2.Stop())
 # More than a socket holds.
-LARGE = frames_pb2.ZygoteCommand(fork_environment=frames_pb2.ForkEnvironment(env={"A": "x" * (4 << 20)}))
+LARGE = frames_pb2.ZygoteCommand(load_environment=frames_pb2.LoadEnvironment(env={"A": "x" * (4 << 20)}))
 
 
 def test_a_command_larger_than_the_socket_arrives_whole() -> None:

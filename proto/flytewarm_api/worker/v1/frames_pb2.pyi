@@ -8,22 +8,28 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ZygoteCommand(_message.Message):
-    __slots__ = ("fork_environment", "fork_worker", "signal_worker", "stop")
+    __slots__ = ("fork_environment", "load_environment", "fork_worker", "signal_worker", "stop")
     FORK_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    LOAD_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     FORK_WORKER_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_WORKER_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
     fork_environment: ForkEnvironment
+    load_environment: LoadEnvironment
     fork_worker: ForkWorker
     signal_worker: SignalWorker
     stop: Stop
-    def __init__(self, fork_environment: _Optional[_Union[ForkEnvironment, _Mapping]] = ..., fork_worker: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal_worker: _Optional[_Union[SignalWorker, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
+    def __init__(self, fork_environment: _Optional[_Union[ForkEnvironment, _Mapping]] = ..., load_environment: _Optional[_Union[LoadEnvironment, _Mapping]] = ..., fork_worker: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal_worker: _Optional[_Union[SignalWorker, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
 
 class Stop(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class ForkEnvironment(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LoadEnvironment(_message.Message):
     __slots__ = ("app_dir", "preload_modules", "import_dirs", "env", "exec_workers")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
@@ -63,8 +69,8 @@ class StartWorker(_message.Message):
     WORKER_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     worker: ForkWorker
-    environment: ForkEnvironment
-    def __init__(self, worker: _Optional[_Union[ForkWorker, _Mapping]] = ..., environment: _Optional[_Union[ForkEnvironment, _Mapping]] = ...) -> None: ...
+    environment: LoadEnvironment
+    def __init__(self, worker: _Optional[_Union[ForkWorker, _Mapping]] = ..., environment: _Optional[_Union[LoadEnvironment, _Mapping]] = ...) -> None: ...
 
 class SignalWorker(_message.Message):
     __slots__ = ("pid", "signal", "alone")
