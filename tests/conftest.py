@@ -8,6 +8,7 @@ import shutil
 import tempfile
 
 import grpc
+import hypothesis
 import pytest
 
 # Tests fork this process while gRPC's threads live in it; its own handlers of a fork would hang then, and the children
@@ -23,6 +24,11 @@ os.register_at_fork(after_in_child=gc.freeze)
 # flytekit makes directories when it is imported, here and in every cold pyflyte-execute, and leaves them.
 _TEMPORARY = tempfile.mkdtemp(prefix="fw-tests-")
 os.environ["TMPDIR"] = tempfile.tempdir = _TEMPORARY
+
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,6 +19,10 @@ class UnfitToForkError(BrokenEnvironmentError):
         self.kind = kind
 
 
+class HidesLibrariesError(BrokenEnvironmentError):
+    """The code has modules in place of libraries that the process has imported for all environments."""
+
+
 class PreloadError(BrokenEnvironmentError):
     """A module of the environment cannot be imported."""
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
 
 from flytewarm_api.worker import processes
 from flytewarm_api.worker.v1 import frames_pb2
-from flytewarm_worker.broken import BrokenEnvironmentError
+from flytewarm_worker.broken import BrokenEnvironmentError, HidesLibrariesError
+
+# Modules that were imported as libraries; a fork takes them along.
+_of_libraries: set[str] = set()
 
 
 def load_base() -> None:
@@ -22,6 +26,24 @@ def load_base() -> None:
     from flytewarm_worker import worker
 
     worker.preload()
+
+
+def load_libraries(command: frames_pb2.LoadLibraries) -> list[str]:
+    """Imports what environments have in common in this process. Returns the modules. Raises BrokenEnvironmentError."""
+    from flytewarm_worker import worker
+
+    before = set(sys.modules)
+    os.chdir(command.directory)
+    libraries = [module for module in command.modules if _is_library(module)]
+    worker.preload_environment(libraries)
+    _of_libraries.update(sys.modules.keys() - before)
+    return libraries
+
+
+def _is_library(module: str) -> bool:
+    """Whether it is found without an application's directory. Parts of a package that has no file can be anywhere."""
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    return spec is not None and spec.origin is not None
 
 
 def load_environment(command: frames_pb2.LoadEnvironment) -> None:
@@ -39,9 +61,12 @@ def load_environment(command: frames_pb2.LoadEnvironment) -> None:
 
 def _put_first(directories: Iterable[str]) -> None:
     """Has modules imported from these directories before all others, as PYTHONPATH does, and in the task's own
-    processes, too. Raises BrokenEnvironmentError for modules that this process has imported from elsewhere."""
+    processes, too. Raises BrokenEnvironmentError for modules that this process has imported from elsewhere, and of that
+    HidesLibrariesError for those that it has as libraries."""
     for directory in directories:
         for module in _modules_in(directory):
+            if module in _of_libraries:
+                raise HidesLibrariesError(f"the code has a module {module} in place of a library")
             if module in sys.modules:
                 raise BrokenEnvironmentError(
                     f"the code has a module {module} of its own, in place of one that flytekit has imported already"

@@ -2,7 +2,8 @@
 
 The base zygote is exec'd by the server and has flytekit imported. An environment's zygote is forked from it, imports
 the environment's own code, and forks workers; where that code makes forks unsafe, it imports nothing and execs them
-(exec_worker.py). Both run the same loop. When the control socket ends (the server is gone, however it ended) a zygote
+(exec_worker.py). There may be one between them, which imports libraries that environments have in common. All run the
+same loop. When the control socket ends (the server is gone, however it ended) a zygote
 kills everything below it and ends.
 """
 
@@ -21,10 +22,10 @@ from flytewarm_api.worker import processes
 from flytewarm_api.worker.trees import remove_quietly
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker import exec_worker
-from flytewarm_worker.broken import BrokenEnvironmentError, UnfitToForkError, told
+from flytewarm_worker.broken import BrokenEnvironmentError, HidesLibrariesError, UnfitToForkError, told
 from flytewarm_worker.channel import Channel
 from flytewarm_worker.fork_safety import assert_fit_to_fork
-from flytewarm_worker.loading import freeze, load_base, load_environment
+from flytewarm_worker.loading import freeze, load_base, load_environment, load_libraries
 
 
 def main(control_fd: int, runtime_dir: str) -> None:
@@ -42,9 +43,9 @@ def main(control_fd: int, runtime_dir: str) -> None:
     except ConnectionError:
         # The server went away while this process was still importing.
         server_alive = False
-    except BaseException:
+    except BaseException as error:
         server_alive = True
-        control.send(_broken(traceback.format_exc()))
+        control.send(_broken(error))
         raise
     finally:
         zygote.end_children()
@@ -59,6 +60,7 @@ class Zygote:
         self._control = control
         # The environment that workers are exec'd for, instead of forked; None for forks.
         self._exec_for: frames_pb2.LoadEnvironment | None = None
+        self._libraries: list[str] = []
         self._children: set[int] = set()
         self._started = time.perf_counter_ns()
         # SIGCHLD only writes a byte here; the loop acts.
@@ -70,15 +72,20 @@ class Zygote:
         self._report_fork("", os.getpid())
 
     def load(self) -> bool:
-        """Waits to be told which environment's code to import, and does. Returns False when it is none."""
+        """Waits to be told what to import, and does. Returns False when it is nothing."""
         command = self._control.receive(frames_pb2.ZygoteCommand)
-        if command is None or not command.HasField("load_environment"):
-            return False
         self._started = time.perf_counter_ns()
-        if command.load_environment.exec_workers:
+        if command is None:
+            return False
+        kind = command.WhichOneof("command")
+        if kind == "load_libraries":
+            self._libraries = load_libraries(command.load_libraries)
+        elif kind == "load_environment" and command.load_environment.exec_workers:
             self._exec_for = command.load_environment
-        else:
+        elif kind == "load_environment":
             load_environment(command.load_environment)
+        else:
+            return False
         return True
 
     def report_ready(self) -> None:
@@ -90,6 +97,7 @@ class Zygote:
             flytekit_version=sys.modules["flytekit"].__version__,
             python_version=platform.python_version(),
             import_ns=time.perf_counter_ns() - self._started,
+            libraries=self._libraries,
         )
         self._control.send(frames_pb2.ZygoteReport(ready=ready))
 
@@ -124,8 +132,8 @@ class Zygote:
         kind = command.WhichOneof("command")
         if kind == "fork_worker":
             self._fork_worker(command.fork_worker, fds)
-        elif kind == "fork_environment":
-            self._fork_environment(fds[0])
+        elif kind == "fork_zygote":
+            self._fork_zygote(fds[0])
         elif kind == "signal_worker":
             self._signal(command.signal_worker)
 
@@ -139,10 +147,10 @@ class Zygote:
             worker.main(command, *fds)
         self._report_fork(command.name, pid)
 
-    def _fork_environment(self, control_fd: int) -> None:
+    def _fork_zygote(self, control_fd: int) -> None:
         pid = self._fork([control_fd])
         if pid == 0:
-            run_environment(control_fd)
+            run_forked(control_fd)
         self._report_fork("", pid)
 
     def _fork(self, fds: list[int]) -> int:
@@ -195,8 +203,8 @@ class Zygote:
         processes.kill_children(keep=self._children)
 
 
-def run_environment(control_fd: int) -> None:
-    """Runs an environment's zygote in a process that was just forked from the base zygote. Never returns."""
+def run_forked(control_fd: int) -> None:
+    """Runs a zygote in a process that was just forked from another one. Never returns."""
     code = 1
     control = Channel(control_fd)
     zygote = Zygote(control)
@@ -209,13 +217,18 @@ def run_environment(control_fd: int) -> None:
         code = 0
     except BaseException as error:  # noqa: BLE001
         # The environment's own code has run: whatever it raises is the environment's failure, told to the server.
-        reason = str(error) if isinstance(error, BrokenEnvironmentError) else traceback.format_exc()
         with contextlib.suppress(OSError):
-            control.send(_broken(reason, error.kind if isinstance(error, UnfitToForkError) else ""))
+            control.send(_broken(error))
     finally:
         zygote.end_children()
         os._exit(code)
 
 
-def _broken(reason: str, unfit: str = "") -> frames_pb2.ZygoteReport:
-    return frames_pb2.ZygoteReport(broken=frames_pb2.ZygoteBroken(reason=told(reason), unfit=unfit))
+def _broken(error: BaseException) -> frames_pb2.ZygoteReport:
+    reason = str(error) if isinstance(error, BrokenEnvironmentError) else traceback.format_exc()
+    broken = frames_pb2.ZygoteBroken(
+        reason=told(reason),
+        unfit=error.kind if isinstance(error, UnfitToForkError) else "",
+        hides_libraries=isinstance(error, HidesLibrariesError),
+    )
+    return frames_pb2.ZygoteReport(broken=broken)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flytewarm_server.distribution.store import Fetched
-from flytewarm_server.pool.environment_zygote import EnvironmentZygote
-from flytewarm_server.pool.zygote import BaseZygote
+from flytewarm_server.pool.forked_zygote import ForkedZygote, Origin
 
 # Requests for code that cannot be had must not cost more than this many processes at once.
 _MOST_FORKED = 4
@@ -15,13 +14,13 @@ _MOST_FORKED = 4
 class Ahead:
     """Its code, fetched; its zygote, forked. Whoever has it discards it in the end."""
 
-    def __init__(self, zygote: EnvironmentZygote | None = None, on_end: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, zygote: ForkedZygote | None = None, on_end: Callable[[], None] = lambda: None) -> None:
         """`on_end` is called once, when the zygote is taken or ended."""
         self.fetched: Fetched | None = None
         self._zygote = zygote
         self._on_end = on_end
 
-    def take_zygote(self) -> EnvironmentZygote | None:
+    def take_zygote(self) -> ForkedZygote | None:
         """The zygote, which is the caller's from now on; None when there is none any more."""
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
@@ -39,17 +38,14 @@ class Ahead:
 class ForksAhead:
     """Zygotes that are forked while the code of their environments is fetched: one for each distribution."""
 
-    def __init__(self, base: Callable[[], BaseZygote | None]) -> None:
-        """`base` tells the base zygote while it runs."""
-        self._base = base
+    def __init__(self) -> None:
         self._uris: set[str] = set()
 
-    def begin(self, uri: str) -> Ahead:
-        """Forks one for what `uri` holds, unless there is one already, or no base zygote, or there are four."""
-        base = self._base()
-        if base is None or uri in self._uris or len(self._uris) >= _MOST_FORKED:
+    def begin(self, uri: str, origin: Origin | None) -> Ahead:
+        """Forks one from `origin`, if that runs, for what `uri` holds; not if it has one, or others have four."""
+        if origin is None or uri in self._uris or len(self._uris) >= _MOST_FORKED:
             return Ahead()
-        if (zygote := EnvironmentZygote.fork(base)) is None:
+        if (zygote := ForkedZygote.fork(origin)) is None:
             return Ahead()
         self._uris.add(uri)
         return Ahead(zygote, lambda: self._uris.remove(uri))

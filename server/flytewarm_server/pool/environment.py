@@ -14,7 +14,7 @@ import structlog
 
 from flytewarm_server.lifecycle import Lifecycle
 from flytewarm_server.messages import frames_pb2
-from flytewarm_server.pool.environment_zygote import EnvironmentZygote
+from flytewarm_server.pool.forked_zygote import ForkedZygote, Origin
 from flytewarm_server.pool.start_method import StartMethod
 from flytewarm_server.pool.states import ENVIRONMENT_TABLE, EnvironmentState, WorkerState
 from flytewarm_server.pool.workers import Workers, WorkersOwner, WorkerTerms
@@ -33,6 +33,10 @@ class InterpreterUnavailableError(EnvironmentBrokenError):
 
 class _UnfitToForkError(EnvironmentBrokenError):
     """It can be loaded all the same, with workers that are exec'd."""
+
+
+class _HidesLibrariesError(EnvironmentBrokenError):
+    """It can be loaded all the same, forked from the base zygote."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Environment:
         self.start_method = StartMethod(terms.start_method)
         self._start_timeout = terms.start_timeout
         self._lifecycle = Lifecycle(f"environment {spec.key}", ENVIRONMENT_TABLE, EnvironmentState.LOADING, on_change)
-        self._zygote: EnvironmentZygote | None = None
+        self._zygote: ForkedZygote | None = None
         self._loaded: asyncio.Future[frames_pb2.ZygoteReady] | None = None
 
     @property
@@ -116,19 +120,18 @@ class Environment:
         zygote = self._zygote.pid if self._zygote is not None else 0
         return [pid for pid in (zygote, *(worker.pid for worker in self.workers)) if pid]
 
-    async def load(self, base: BaseZygote, ahead: EnvironmentZygote | None = None) -> None:
+    async def load(
+        self, base: BaseZygote, libraries: ForkedZygote | None = None, ahead: ForkedZygote | None = None
+    ) -> None:
         """Forks the zygote and, once it has imported the code, starts the workers. Raises EnvironmentBrokenError.
 
-        `ahead`: one that was forked from the same base zygote already, and is this environment's from now on.
+        `libraries`: a zygote to fork it from instead, where its code allows that. `ahead`: one that was forked already,
+        from where it is to be forked, and is this environment's from now on.
         """
         if self.state is EnvironmentState.BROKEN:
             self._lifecycle.move(EnvironmentState.LOADING)
         try:
-            try:
-                self.ready = await self._start_zygote(base, ahead)
-            except _UnfitToForkError:
-                self._end_zygote()
-                self.ready = await self._start_zygote(base, None)
+            self.ready = await self._start(base, libraries or base, ahead)
         except EnvironmentBrokenError as error:
             self.reason, self.proved = str(error), False
             self._end_zygote()
@@ -138,11 +141,23 @@ class Environment:
         self._lifecycle.move(EnvironmentState.READY)
         self.workers.begin()
 
-    async def _start_zygote(self, base: BaseZygote, ahead: EnvironmentZygote | None) -> frames_pb2.ZygoteReady:
+    async def _start(self, base: BaseZygote, origin: Origin, ahead: ForkedZygote | None) -> frames_pb2.ZygoteReady:
+        """Starts a zygote: another one for each thing that is found to be in the way, of which none comes twice."""
+        while True:
+            try:
+                return await self._start_zygote(origin, ahead)
+            except _UnfitToForkError:
+                self._end_zygote()
+            except _HidesLibrariesError:
+                self._end_zygote()
+                origin = base
+            ahead = None
+
+    async def _start_zygote(self, origin: Origin, ahead: ForkedZygote | None) -> frames_pb2.ZygoteReady:
         # Set by the end of one that was unfit to fork, too.
         self.gone.clear()
         self._loaded = asyncio.get_running_loop().create_future()
-        self._zygote = ahead if ahead is not None and not ahead.control.closed else EnvironmentZygote.fork(base)
+        self._zygote = ahead if ahead is not None and not ahead.control.closed else ForkedZygote.fork(origin)
         command = frames_pb2.LoadEnvironment(
             app_dir=self._code.app_dir,
             preload_modules=self.spec.preload_modules,
@@ -150,7 +165,8 @@ class Environment:
             env=dict(self.spec.variables),
             exec_workers=self.start_method.execs,
         )
-        if self._zygote is None or not self._zygote.load(command, self._report, self._zygote_gone):
+        frame = frames_pb2.ZygoteCommand(load_environment=command)
+        if self._zygote is None or not self._zygote.load(frame, self._report, self._zygote_gone):
             raise InterpreterUnavailableError("the interpreter takes no commands now")
         try:
             return await asyncio.wait_for(self._loaded, self._start_timeout)
@@ -218,6 +234,8 @@ class Environment:
         self.gone.set()
 
     def _why_broken(self, broken: frames_pb2.ZygoteBroken) -> EnvironmentBrokenError:
+        if broken.hides_libraries:
+            return _HidesLibrariesError(broken.reason)
         if not broken.unfit:
             return EnvironmentBrokenError(broken.reason)
         if not self.start_method.stop_forking(broken.unfit, broken.reason):

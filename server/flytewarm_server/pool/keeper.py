@@ -14,6 +14,8 @@ from flytewarm_server.background import BackgroundTasks
 from flytewarm_server.messages import frames_pb2
 from flytewarm_server.options import variables_for_tasks
 from flytewarm_server.pool.environment import Environment, EnvironmentBrokenError
+from flytewarm_server.pool.forked_zygote import ForkedZygote
+from flytewarm_server.pool.libraries import Libraries
 from flytewarm_server.pool.zygote import BaseZygote, Interpreter
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +40,14 @@ class Keeper:
         # The base zygote while it runs.
         self.base: BaseZygote | None = None
         self._base_ready: asyncio.Future[None] | None = None
+        spec = environment.spec
+        self._libraries = Libraries(spec.preload_modules, spec.app_dir, start_timeout)
         self._background = BackgroundTasks(f"keeper of {environment.spec.key}")
+
+    @property
+    def libraries(self) -> ForkedZygote | None:
+        """The zygote that has imported what environments have in common, while there is one."""
+        return self._libraries.zygote
 
     async def start(self) -> None:
         """Loads the environment and from then on keeps it loaded. Raises EnvironmentBrokenError."""
@@ -89,7 +98,8 @@ class Keeper:
         except asyncio.TimeoutError:
             limit = self._start_timeout
             raise EnvironmentBrokenError(f"importing flytekit took longer than {limit} s (--start-timeout)") from None
-        await self._environment.load(self.base)
+        await self._libraries.load(self.base, self._environment.start_method)
+        await self._environment.load(self.base, self.libraries)
         _log.info("environment ready", environment=self._environment.spec.key)
 
     def _base_report(self, report: frames_pb2.ZygoteReport) -> None:
@@ -113,6 +123,7 @@ class Keeper:
             self._base_ready.set_exception(EnvironmentBrokenError(reason))
 
     async def _end_base(self) -> None:
+        self._libraries.end()
         if self.base is not None:
             await self.base.stop(_STOP_SECONDS)
             self.base = None

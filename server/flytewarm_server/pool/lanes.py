@@ -26,6 +26,7 @@ from flytewarm_server.pool.environment import (
     EnvironmentSpec,
     InterpreterUnavailableError,
 )
+from flytewarm_server.pool.forked_zygote import ForkedZygote
 from flytewarm_server.pool.housekeeper import Housekeeper
 from flytewarm_server.pool.keeper import Keeper
 from flytewarm_server.pool.lane import Lane, LaneOwner
@@ -69,7 +70,7 @@ class Lanes:
         self._on_broken = on_broken
         self._service = service
         self._watches = watch_budget()
-        self._forks = ForksAhead(lambda: self._keeper.base)
+        self._forks = ForksAhead()
         self._store = DistributionStore(self._downloads, config.max_distribution_bytes, config.start_timeout)
         # In the order of their last use.
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
@@ -135,7 +136,7 @@ class Lanes:
             if not uri:
                 return await self._make_once(spec, wanted, Ahead(), variables)
         # The fork takes about as long as a small download, and the process waits for a large one.
-        ahead = self._forks.begin(uri)
+        ahead = self._forks.begin(uri, self._libraries_for(wanted) or self._keeper.base)
         try:
             ahead.fetched = await self._store.fetch(uri, variables, seen)
             _check_digest(wanted, ahead.fetched)
@@ -155,6 +156,10 @@ class Lanes:
             wanted.runtime_packages,
             wanted.variables,
         )
+
+    def _libraries_for(self, one: WantedEnvironment | EnvironmentSpec) -> ForkedZygote | None:
+        """Libraries may look at variables when they are imported, and packages may bring others in their place."""
+        return None if one.variables or one.runtime_packages else self._keeper.libraries
 
     def _used(self, key: str) -> Lane | None:
         lane = self._lanes.get(key)
@@ -196,12 +201,13 @@ class Lanes:
     async def _load_or_blame_base(
         self, spec: EnvironmentSpec, name: str, ahead: Ahead, variables: Mapping[str, str], directory: Path
     ) -> Lane:
-        """As _load. Raises InterpreterUnavailableError when the base zygote ended meanwhile: it takes all with it."""
-        base = self._keeper.base
+        """As _load. Raises InterpreterUnavailableError when what it is forked from ended meanwhile: that takes all with
+        it."""
+        origins = [one for one in (self._keeper.base, self._keeper.libraries) if one is not None]
         try:
             return await self._load(spec, name, ahead, variables, directory)
         except (DistributionError, EnvironmentBrokenError) as error:
-            if base is None or base.control.closed:
+            if not origins or any(one.control.closed for one in origins):
                 raise InterpreterUnavailableError("the interpreter ended and is being started again") from error
             raise
 
@@ -220,7 +226,7 @@ class Lanes:
         imports = (*code.import_dirs, *packages)
         lane = self._lane(spec, Code(code.app_dir, imports), directory, lambda _old, _new: None)
         try:
-            await lane.environment.load(base, ahead.take_zygote())
+            await lane.environment.load(base, self._libraries_for(spec), ahead.take_zygote())
         except BaseException:
             await lane.environment.close()
             raise

@@ -8,26 +8,36 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ZygoteCommand(_message.Message):
-    __slots__ = ("fork_environment", "load_environment", "fork_worker", "signal_worker", "stop")
-    FORK_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("fork_zygote", "load_libraries", "load_environment", "fork_worker", "signal_worker", "stop")
+    FORK_ZYGOTE_FIELD_NUMBER: _ClassVar[int]
+    LOAD_LIBRARIES_FIELD_NUMBER: _ClassVar[int]
     LOAD_ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     FORK_WORKER_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_WORKER_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
-    fork_environment: ForkEnvironment
+    fork_zygote: ForkZygote
+    load_libraries: LoadLibraries
     load_environment: LoadEnvironment
     fork_worker: ForkWorker
     signal_worker: SignalWorker
     stop: Stop
-    def __init__(self, fork_environment: _Optional[_Union[ForkEnvironment, _Mapping]] = ..., load_environment: _Optional[_Union[LoadEnvironment, _Mapping]] = ..., fork_worker: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal_worker: _Optional[_Union[SignalWorker, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
+    def __init__(self, fork_zygote: _Optional[_Union[ForkZygote, _Mapping]] = ..., load_libraries: _Optional[_Union[LoadLibraries, _Mapping]] = ..., load_environment: _Optional[_Union[LoadEnvironment, _Mapping]] = ..., fork_worker: _Optional[_Union[ForkWorker, _Mapping]] = ..., signal_worker: _Optional[_Union[SignalWorker, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ...) -> None: ...
 
 class Stop(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class ForkEnvironment(_message.Message):
+class ForkZygote(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class LoadLibraries(_message.Message):
+    __slots__ = ("modules", "directory")
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    modules: _containers.RepeatedScalarFieldContainer[str]
+    directory: str
+    def __init__(self, modules: _Optional[_Iterable[str]] = ..., directory: _Optional[str] = ...) -> None: ...
 
 class LoadEnvironment(_message.Message):
     __slots__ = ("app_dir", "preload_modules", "import_dirs", "env", "exec_workers")
@@ -95,24 +105,28 @@ class ZygoteReport(_message.Message):
     def __init__(self, ready: _Optional[_Union[ZygoteReady, _Mapping]] = ..., broken: _Optional[_Union[ZygoteBroken, _Mapping]] = ..., forked: _Optional[_Union[ChildForked, _Mapping]] = ..., exited: _Optional[_Union[ChildExited, _Mapping]] = ...) -> None: ...
 
 class ZygoteReady(_message.Message):
-    __slots__ = ("pid", "flytekit_version", "python_version", "import_ns")
+    __slots__ = ("pid", "flytekit_version", "python_version", "import_ns", "libraries")
     PID_FIELD_NUMBER: _ClassVar[int]
     FLYTEKIT_VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_VERSION_FIELD_NUMBER: _ClassVar[int]
     IMPORT_NS_FIELD_NUMBER: _ClassVar[int]
+    LIBRARIES_FIELD_NUMBER: _ClassVar[int]
     pid: int
     flytekit_version: str
     python_version: str
     import_ns: int
-    def __init__(self, pid: _Optional[int] = ..., flytekit_version: _Optional[str] = ..., python_version: _Optional[str] = ..., import_ns: _Optional[int] = ...) -> None: ...
+    libraries: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, pid: _Optional[int] = ..., flytekit_version: _Optional[str] = ..., python_version: _Optional[str] = ..., import_ns: _Optional[int] = ..., libraries: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ZygoteBroken(_message.Message):
-    __slots__ = ("reason", "unfit")
+    __slots__ = ("reason", "unfit", "hides_libraries")
     REASON_FIELD_NUMBER: _ClassVar[int]
     UNFIT_FIELD_NUMBER: _ClassVar[int]
+    HIDES_LIBRARIES_FIELD_NUMBER: _ClassVar[int]
     reason: str
     unfit: str
-    def __init__(self, reason: _Optional[str] = ..., unfit: _Optional[str] = ...) -> None: ...
+    hides_libraries: bool
+    def __init__(self, reason: _Optional[str] = ..., unfit: _Optional[str] = ..., hides_libraries: bool = ...) -> None: ...
 
 class ChildForked(_message.Message):
     __slots__ = ("name", "pid")
