@@ -165,7 +165,11 @@ class ServerConfig:
     )
     preload: tuple[str, ...] = field(
         default=(),
-        metadata=describe(kinds.MODULE, "Module that is imported before workers are forked.", repeatable=True),
+        metadata=describe(
+            kinds.MODULE,
+            "Module that is imported before workers are forked; if it is not in --app-dir, once for all environments.",
+            repeatable=True,
+        ),
     )
     start_method: str = field(
         default="auto",
