@@ -2,11 +2,13 @@
 
 import io
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 MODULE = "bundled"
 _CODE = '''"""Number {number}."""
 
+{imports}
 from flytekit import task
 
 
@@ -16,10 +18,10 @@ def add(a: int, b: int) -> int:
 '''
 
 
-def make_bundle(directory: Path, number: int) -> str:
-    """Writes an archive as fast registration makes it, and returns its URI."""
+def make_bundle(directory: Path, number: int, imports: Sequence[str] = ()) -> str:
+    """Writes an archive as fast registration makes it, and returns its URI. `imports`: modules that it imports."""
     path = directory / f"bundle-{number}.tar.gz"
-    code = _CODE.format(number=number).encode()
+    code = _CODE.format(number=number, imports="\n".join(f"import {name}" for name in imports)).encode()
     with tarfile.open(path, "w:gz") as archive:
         entry = tarfile.TarInfo(f"{MODULE}.py")
         entry.size = len(code)
