@@ -20,7 +20,7 @@ def measure(repetitions: int = 5) -> dict[str, Any]:
     """Each has code that nobody has seen before; they take turns."""
     root = Path(tempfile.mkdtemp())
     (root / "inputs.pb").write_bytes(INPUT_BYTES)
-    preloaded = tuple(part for name in _LIBRARIES for part in ("--preload", name))
+    preloaded = tuple(part for name in _LIBRARIES for part in ("--preload-library", name))
     with_them, without = (Service(app_dir=EXAMPLES, preload=MODULE, options=options) for options in (preloaded, ()))
     with with_them, without, client_of(with_them) as client, client_of(without) as client_without:
         ways: dict[str, Callable[[list[str]], float]] = {

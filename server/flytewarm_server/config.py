@@ -165,9 +165,14 @@ class ServerConfig:
     )
     preload: tuple[str, ...] = field(
         default=(),
+        metadata=describe(kinds.MODULE, "Module that is imported before workers are forked.", repeatable=True),
+    )
+    preload_library: tuple[str, ...] = field(
+        default=(),
         metadata=describe(
             kinds.MODULE,
-            "Module that is imported before workers are forked; if it is not in --app-dir, once for all environments.",
+            "As --preload, before those, but imported once for all environments that requests bring: a library that"
+            " does not need the application's code.",
             repeatable=True,
         ),
     )

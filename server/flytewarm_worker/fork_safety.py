@@ -28,6 +28,21 @@ def assert_fit_to_fork() -> None:
         raise UnfitToForkError("cuda", "preloaded code created a CUDA context")
 
 
+def assert_forks_stay_fit() -> None:
+    """Raises UnfitToForkError when forks of this process cannot be forked: libraries may start threads in them
+    (os.register_at_fork)."""
+    pid = os.fork()
+    if pid == 0:
+        is_unfit = True
+        try:
+            is_unfit = bool(threads_at_risk())
+        finally:
+            os._exit(is_unfit)
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise UnfitToForkError("threads", "preloaded code starts threads in forked processes")
+
+
 def threads() -> dict[int, str]:
     """The threads beside the main one, as the kernel knows them: their names by their ids."""
     found = {}

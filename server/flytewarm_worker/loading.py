@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from flytewarm_api.worker import processes
 from flytewarm_api.worker.v1 import frames_pb2
 from flytewarm_worker.broken import BrokenEnvironmentError, HidesLibrariesError
+from flytewarm_worker.fork_safety import assert_fit_to_fork, assert_forks_stay_fit
 
 # Modules that were imported as libraries; a fork takes them along.
 _of_libraries: set[str] = set()
@@ -28,22 +28,16 @@ def load_base() -> None:
     worker.preload()
 
 
-def load_libraries(command: frames_pb2.LoadLibraries) -> list[str]:
-    """Imports what environments have in common in this process. Returns the modules. Raises BrokenEnvironmentError."""
+def load_libraries(command: frames_pb2.LoadLibraries) -> None:
+    """Imports what environments have in common in this process. Raises BrokenEnvironmentError."""
     from flytewarm_worker import worker
 
     before = set(sys.modules)
     os.chdir(command.directory)
-    libraries = [module for module in command.modules if _is_library(module)]
-    worker.preload_environment(libraries)
+    worker.preload_environment(command.modules)
     _of_libraries.update(sys.modules.keys() - before)
-    return libraries
-
-
-def _is_library(module: str) -> bool:
-    """Whether it is found without an application's directory. Parts of a package that has no file can be anywhere."""
-    spec = importlib.util.find_spec(module.partition(".")[0])
-    return spec is not None and spec.origin is not None
+    assert_fit_to_fork()
+    assert_forks_stay_fit()
 
 
 def load_environment(command: frames_pb2.LoadEnvironment) -> None:

@@ -60,7 +60,6 @@ class Zygote:
         self._control = control
         # The environment that workers are exec'd for, instead of forked; None for forks.
         self._exec_for: frames_pb2.LoadEnvironment | None = None
-        self._libraries: list[str] = []
         self._children: set[int] = set()
         self._started = time.perf_counter_ns()
         # SIGCHLD only writes a byte here; the loop acts.
@@ -79,7 +78,7 @@ class Zygote:
             return False
         kind = command.WhichOneof("command")
         if kind == "load_libraries":
-            self._libraries = load_libraries(command.load_libraries)
+            load_libraries(command.load_libraries)
         elif kind == "load_environment" and command.load_environment.exec_workers:
             self._exec_for = command.load_environment
         elif kind == "load_environment":
@@ -97,7 +96,6 @@ class Zygote:
             flytekit_version=sys.modules["flytekit"].__version__,
             python_version=platform.python_version(),
             import_ns=time.perf_counter_ns() - self._started,
-            libraries=self._libraries,
         )
         self._control.send(frames_pb2.ZygoteReport(ready=ready))
 

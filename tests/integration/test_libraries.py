@@ -1,5 +1,5 @@
-"""Preloaded modules that do not lie in the application's directory: imported once for all environments that can share
-them, and anew for those that cannot."""
+"""Libraries (--preload-library): imported once for all environments that can share them, and anew for those that
+cannot."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int
 def start(own_service: StartService, imports: object, tmp_path: Path) -> Callable[..., Service]:
     """Starts a service that preloads the library and the application."""
     return lambda *options: own_service(
-        "--preload", "library", "--preload", "tasks", *options, app_dir=tmp_path / "app"
+        "--preload-library", "library", "--preload", "tasks", *options, app_dir=tmp_path / "app"
     )
 
 
@@ -91,11 +91,13 @@ def test_new_code_does_not_import_them_again(
 def test_code_may_have_another_module_in_their_place(start: Callable[..., Service], tmp_path: Path) -> None:
     own = "from flytekit import task\nimport wave\n\n\n@task\ndef mode() -> str:\n    return wave.__file__\n"
     # Of Python's own library, before which that of a distribution is found.
-    with open_calls(start("--preload", "wave")) as calls:
+    service = start("--preload-library", "wave")
+    with open_calls(service) as calls:
         where = _mode(calls, _bundle(tmp_path / "code.tar.gz", tasks=own))
         assert where == wave.__file__
         where = _mode(calls, _bundle(tmp_path / "other.tar.gz", tasks=own, wave=""))
         assert where != wave.__file__
+        assert "the code has a module wave in place of a library" in service.log
 
 
 def test_variables_are_there_when_they_are_imported(start: Callable[..., Service], imports: Callable[[], int]) -> None:
@@ -115,27 +117,55 @@ def test_packages_may_bring_others_in_their_place(start: Callable[..., Service],
         assert imports() == 2
 
 
-def test_one_that_needs_the_application_is_imported_by_each(
-    start: Callable[..., Service], imports: Callable[[], int], tmp_path: Path
-) -> None:
+def test_one_that_needs_the_application_stops_the_start(imports: object, tmp_path: Path) -> None:
     (tmp_path / "app" / "settings.py").write_text("")
-    (tmp_path / "lib" / "library.py").write_text(LIBRARY + "import settings\n")
-    service = start()
+    (tmp_path / "lib" / "library.py").write_text("import settings\n")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    options = ("--app-dir", str(tmp_path / "app"), "--preload-library", "library")
+    with launched(scratch, "--listen", f"unix:{scratch}/s", *options) as server:
+        assert "preload module library: ModuleNotFoundError" in server.read_until("could not start")
+        assert server.end() == 1
+    assert list(scratch.iterdir()) == []
+
+
+STARTED = "threading.Thread(target=threading.Event().wait, name='left', daemon=True).start"
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "reason"),
+    [
+        (f"{STARTED}()", (), "preloaded code started threads: left"),
+        (f"import os\nos.register_at_fork(after_in_child=lambda: {STARTED}())", (), ""),
+        (f"import os\nos.register_at_fork(after_in_child=lambda: {STARTED}())", ("--start-method", "fork"), ""),
+    ],
+)
+def test_those_that_no_fork_survives_are_not_shared(
+    start: Callable[..., Service],
+    imports: Callable[[], int],
+    tmp_path: Path,
+    code: str,
+    options: tuple[str, ...],
+    reason: str,
+) -> None:
+    (tmp_path / "lib" / "library.py").write_text(f"{LIBRARY}import threading\n{code}\n")
+    service = start(*options)
     with open_calls(service) as calls:
-        assert _mode(calls, request("tasks.mode")) == "plain"
-        assert "No module named 'settings'" in service.log
-        before = imports()
-        assert _mode(calls, _bundle(tmp_path / "code.tar.gz", tasks=TASKS.format(suffix=""))) == "plain"
-        assert imports() == before + 1
-
-
-def test_one_whose_thread_no_fork_survives_has_workers_execd(start: Callable[..., Service], tmp_path: Path) -> None:
-    thread = "import threading\nthreading.Thread(target=threading.Event().wait, name='left', daemon=True).start()\n"
-    (tmp_path / "lib" / "library.py").write_text(LIBRARY + thread)
-    with open_calls(start()) as calls:
+        assert "libraries not shared" in service.log
         assert _mode(calls, request("tasks.mode")) == "plain"
         (status,) = calls.pool.ListEnvironments(worker_pool_pb2.ListEnvironmentsRequest()).environments
-        assert status.start_method_reason == "preloaded code started threads: left"
+        assert status.start_method_reason == reason
+        before = imports()
+        assert _mode(calls, _bundle(tmp_path / "code.tar.gz", tasks=TASKS.format(suffix=""))) == "plain"
+        assert imports() > before
+
+
+def test_with_workers_that_are_execd_each_imports_them(
+    start: Callable[..., Service], imports: Callable[[], int]
+) -> None:
+    with open_calls(start("--start-method", "exec")) as calls:
+        assert _mode(calls, request("tasks.mode")) == "plain"
+        assert imports() == 1
 
 
 def test_when_their_process_ends_all_is_loaded_again(start: Callable[..., Service], imports: Callable[[], int]) -> None:
@@ -144,7 +174,6 @@ def test_when_their_process_ends_all_is_loaded_again(start: Callable[..., Servic
         (base,) = psutil.Process(service.pid).children()
         (libraries,) = base.children()
         libraries.kill()
-        libraries.wait()
         wait_for(lambda: imports() == 2 and is_ready(calls))
         assert _mode(calls, request("tasks.mode")) == "plain"
 
@@ -153,10 +182,10 @@ def test_one_whose_import_hangs_stops_the_start(imports: object, barrier: Barrie
     (tmp_path / "lib" / "library.py").write_text(f"open({barrier.path!r}).read()\n")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    options = ("--app-dir", str(tmp_path / "app"), "--preload", "library", "--start-timeout", "5")
+    options = ("--app-dir", str(tmp_path / "app"), "--preload-library", "library", "--start-timeout", "5")
     with launched(scratch, "--listen", f"unix:{scratch}/s", *options) as server:
         barrier.wait_until_reached()
-        assert "importing its code took longer than 5.0 s (--start-timeout)" in server.read_until("could not start")
+        assert "importing libraries took longer than 5.0 s (--start-timeout)" in server.read_until("could not start")
         assert server.end() == 1
         barrier.forget()
     assert list(scratch.iterdir()) == []

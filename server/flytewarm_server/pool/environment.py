@@ -35,8 +35,8 @@ class _UnfitToForkError(EnvironmentBrokenError):
     """It can be loaded all the same, with workers that are exec'd."""
 
 
-class _HidesLibrariesError(EnvironmentBrokenError):
-    """It can be loaded all the same, forked from the base zygote."""
+class _LibrariesInTheWayError(EnvironmentBrokenError):
+    """It can be expected to load all the same, forked from the base zygote."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class Environment:
         self._start_timeout = terms.start_timeout
         self._lifecycle = Lifecycle(f"environment {spec.key}", ENVIRONMENT_TABLE, EnvironmentState.LOADING, on_change)
         self._zygote: ForkedZygote | None = None
+        # Whether that was forked from the libraries' zygote.
+        self._has_libraries = False
         self._loaded: asyncio.Future[frames_pb2.ZygoteReady] | None = None
 
     @property
@@ -145,10 +147,12 @@ class Environment:
         """Starts a zygote: another one for each thing that is found to be in the way, of which none comes twice."""
         while True:
             try:
+                self._has_libraries = origin is not base
                 return await self._start_zygote(origin, ahead)
             except _UnfitToForkError:
                 self._end_zygote()
-            except _HidesLibrariesError:
+            except _LibrariesInTheWayError as error:
+                _log.info("libraries not shared", environment=self.spec.key, reason=str(error))
                 self._end_zygote()
                 origin = base
             ahead = None
@@ -234,8 +238,8 @@ class Environment:
         self.gone.set()
 
     def _why_broken(self, broken: frames_pb2.ZygoteBroken) -> EnvironmentBrokenError:
-        if broken.hides_libraries:
-            return _HidesLibrariesError(broken.reason)
+        if broken.hides_libraries or (broken.unfit and self._has_libraries):
+            return _LibrariesInTheWayError(broken.reason)
         if not broken.unfit:
             return EnvironmentBrokenError(broken.reason)
         if not self.start_method.stop_forking(broken.unfit, broken.reason):

@@ -29,7 +29,12 @@ class Keeper:
     """Of one environment, and of the base zygote from which this and others are forked."""
 
     def __init__(
-        self, environment: Environment, runtime_dir: Path, start_timeout: float, on_broken: Callable[[str], None]
+        self,
+        environment: Environment,
+        libraries: Libraries,
+        runtime_dir: Path,
+        start_timeout: float,
+        on_broken: Callable[[str], None],
     ) -> None:
         """`on_broken(reason)` is told each load that failed; `start_timeout` is in seconds."""
         self._environment = environment
@@ -40,8 +45,7 @@ class Keeper:
         # The base zygote while it runs.
         self.base: BaseZygote | None = None
         self._base_ready: asyncio.Future[None] | None = None
-        spec = environment.spec
-        self._libraries = Libraries(spec.preload_modules, spec.app_dir, start_timeout)
+        self._libraries = libraries
         self._background = BackgroundTasks(f"keeper of {environment.spec.key}")
 
     @property
@@ -98,7 +102,7 @@ class Keeper:
         except asyncio.TimeoutError:
             limit = self._start_timeout
             raise EnvironmentBrokenError(f"importing flytekit took longer than {limit} s (--start-timeout)") from None
-        await self._libraries.load(self.base, self._environment.start_method)
+        await self._libraries.load(self.base)
         await self._environment.load(self.base, self.libraries)
         _log.info("environment ready", environment=self._environment.spec.key)
 

@@ -30,6 +30,7 @@ from flytewarm_server.pool.forked_zygote import ForkedZygote
 from flytewarm_server.pool.housekeeper import Housekeeper
 from flytewarm_server.pool.keeper import Keeper
 from flytewarm_server.pool.lane import Lane, LaneOwner
+from flytewarm_server.pool.libraries import Libraries
 from flytewarm_server.pool.provision import file_name, install_packages, lay_out_code
 from flytewarm_server.pool.sizing import Bounds
 from flytewarm_server.pool.states import EnvironmentState, WorkerState
@@ -77,15 +78,21 @@ class Lanes:
         self._making: dict[str, asyncio.Task[Lane]] = {}
         self._numbers = itertools.count(1)
         self._background = BackgroundTasks("environments")
-        spec = EnvironmentSpec(str(config.python), str(config.app_dir), tuple(config.preload))
+        spec = EnvironmentSpec(str(config.python), str(config.app_dir), (*config.preload_library, *config.preload))
         self.default = self._lane(
             spec,
             Code(spec.app_dir),
             self._directory / spec.key,
             lambda old, new: self._default_changed(old, new, on_state),
         )
+        # Of workers that are exec'd each imports everything itself.
+        modules = () if config.start_method == "exec" else config.preload_library
         self._keeper = Keeper(
-            self.default.environment, runtime_dir, config.start_timeout, lambda reason: on_broken(self.default, reason)
+            self.default.environment,
+            Libraries(modules, spec.app_dir, config.start_timeout),
+            runtime_dir,
+            config.start_timeout,
+            lambda reason: on_broken(self.default, reason),
         )
 
         self._housekeeper = Housekeeper(config, self, metrics)

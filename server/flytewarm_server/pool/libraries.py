@@ -1,8 +1,4 @@
-"""Libraries that all environments have in common, imported once, in a zygote between the base zygote and theirs.
-
-Those are the preloaded modules that do not lie in the application's directory, and with them all that they import.
-Without that zygote each environment imports them itself: so whatever is in the way of it is no error.
-"""
+"""Libraries that all environments have in common, imported once, in a zygote between the base zygote and theirs."""
 
 from __future__ import annotations
 
@@ -14,47 +10,40 @@ import structlog
 from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.environment import EnvironmentBrokenError
 from flytewarm_server.pool.forked_zygote import ForkedZygote
-from flytewarm_server.pool.start_method import StartMethod
 from flytewarm_server.pool.zygote import BaseZygote
 
 _log = structlog.get_logger(__name__)
 
 
 class Libraries:
-    """Of the preloaded modules of a service. May be loaded again, after end()."""
+    """May be loaded again, after end()."""
 
     def __init__(self, modules: Sequence[str], app_dir: str, start_timeout: float) -> None:
-        """`start_timeout`: what importing may take, in seconds."""
+        """`app_dir`: the working directory while they are imported; `start_timeout`: what that may take, in seconds."""
         self._modules = modules
         self._app_dir = app_dir
         self._start_timeout = start_timeout
-        #: The zygote that has imported them, or None.
+        #: The zygote that has imported them; None while there is none, and all is forked from the base zygote.
         self.zygote: ForkedZygote | None = None
 
-    async def load(self, base: BaseZygote, start_method: StartMethod) -> None:
-        """Imports them, where there are any. `start_method` is told when no fork survives them.
-
-        Raises EnvironmentBrokenError when it takes too long.
-        """
-        if not self._modules or start_method.execs:
-            return
-        zygote = ForkedZygote.fork(base)
-        if zygote is None:
+    async def load(self, base: BaseZygote) -> None:
+        """Imports them. Raises EnvironmentBrokenError when they cannot be; where no fork survives them there is no
+        zygote."""
+        if not self._modules or (zygote := ForkedZygote.fork(base)) is None:
             return
         try:
             report = await self._import(zygote)
         except BaseException:
             zygote.end()
             raise
-        if report.ready.libraries:
+        if report.HasField("ready"):
             self.zygote = zygote
-            _log.info("libraries imported", modules=list(report.ready.libraries))
+            _log.info("libraries imported", modules=list(self._modules))
             return
         zygote.end()
-        if report.broken.unfit:
-            start_method.stop_forking(report.broken.unfit, report.broken.reason)
-        elif report.broken.reason:
-            _log.warning("libraries not imported for all environments", reason=report.broken.reason)
+        if not report.broken.unfit:
+            raise EnvironmentBrokenError(report.broken.reason)
+        _log.warning("libraries not shared", reason=report.broken.reason)
 
     def end(self) -> None:
         """Ends the zygote, and with it those of environments that were forked from it."""
@@ -70,12 +59,22 @@ class Libraries:
             if not done.done():
                 done.set_result(report)
 
+        def gone() -> None:
+            reason = "the process that imports the libraries ended"
+            finish(frames_pb2.ZygoteReport(broken=frames_pb2.ZygoteBroken(reason=reason)))
+            self._lost(zygote)
+
         command = frames_pb2.LoadLibraries(modules=self._modules, directory=self._app_dir)
-        ended = frames_pb2.ZygoteReport(broken=frames_pb2.ZygoteBroken(reason="the process ended"))
-        if not zygote.load(frames_pb2.ZygoteCommand(load_libraries=command), finish, lambda: finish(ended)):
-            return ended
+        if not zygote.load(frames_pb2.ZygoteCommand(load_libraries=command), finish, gone):
+            gone()
         try:
             return await asyncio.wait_for(done, self._start_timeout)
         except asyncio.TimeoutError:
             limit = self._start_timeout
-            raise EnvironmentBrokenError(f"importing its code took longer than {limit} s (--start-timeout)") from None
+            raise EnvironmentBrokenError(f"importing libraries took longer than {limit} s (--start-timeout)") from None
+
+    def _lost(self, zygote: ForkedZygote) -> None:
+        # The default environment, if it was forked from it, has ended with it, and then all is loaded again.
+        if self.zygote is zygote:
+            self.zygote = None
+            _log.error("libraries lost", reason="their zygote ended")

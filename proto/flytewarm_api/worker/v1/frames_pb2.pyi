@@ -105,18 +105,16 @@ class ZygoteReport(_message.Message):
     def __init__(self, ready: _Optional[_Union[ZygoteReady, _Mapping]] = ..., broken: _Optional[_Union[ZygoteBroken, _Mapping]] = ..., forked: _Optional[_Union[ChildForked, _Mapping]] = ..., exited: _Optional[_Union[ChildExited, _Mapping]] = ...) -> None: ...
 
 class ZygoteReady(_message.Message):
-    __slots__ = ("pid", "flytekit_version", "python_version", "import_ns", "libraries")
+    __slots__ = ("pid", "flytekit_version", "python_version", "import_ns")
     PID_FIELD_NUMBER: _ClassVar[int]
     FLYTEKIT_VERSION_FIELD_NUMBER: _ClassVar[int]
     PYTHON_VERSION_FIELD_NUMBER: _ClassVar[int]
     IMPORT_NS_FIELD_NUMBER: _ClassVar[int]
-    LIBRARIES_FIELD_NUMBER: _ClassVar[int]
     pid: int
     flytekit_version: str
     python_version: str
     import_ns: int
-    libraries: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, pid: _Optional[int] = ..., flytekit_version: _Optional[str] = ..., python_version: _Optional[str] = ..., import_ns: _Optional[int] = ..., libraries: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, pid: _Optional[int] = ..., flytekit_version: _Optional[str] = ..., python_version: _Optional[str] = ..., import_ns: _Optional[int] = ...) -> None: ...
 
 class ZygoteBroken(_message.Message):
     __slots__ = ("reason", "unfit", "hides_libraries")
