@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from flytewarm_api.worker import processes
 from flytewarm_api.worker.v1 import frames_pb2
@@ -45,7 +45,8 @@ def load_environment(command: frames_pb2.LoadEnvironment) -> None:
     from flytewarm_worker import worker
 
     os.environ.update(command.env)
-    _put_first(command.import_dirs)
+    _check_modules(command.import_dirs)
+    _put_first(command.import_dirs, command.destination)
     os.chdir(command.app_dir)
     # As the entrypoint does with its working directory.
     if all(os.path.realpath(entry) != os.path.realpath(command.app_dir) for entry in sys.path):
@@ -53,10 +54,9 @@ def load_environment(command: frames_pb2.LoadEnvironment) -> None:
     worker.preload_environment(command.preload_modules)
 
 
-def _put_first(directories: Iterable[str]) -> None:
-    """Has modules imported from these directories before all others, as PYTHONPATH does, and in the task's own
-    processes, too. Raises BrokenEnvironmentError for modules that this process has imported from elsewhere, and of that
-    HidesLibrariesError for those that it has as libraries."""
+def _check_modules(directories: Iterable[str]) -> None:
+    """Raises BrokenEnvironmentError for modules in these directories that this process has imported from elsewhere, and
+    of that HidesLibrariesError for those that it has as libraries."""
     for directory in directories:
         for module in _modules_in(directory):
             if module in _of_libraries:
@@ -65,12 +65,27 @@ def _put_first(directories: Iterable[str]) -> None:
                 raise BrokenEnvironmentError(
                     f"the code has a module {module} of its own, in place of one that flytekit has imported already"
                 )
+
+
+def _put_first(directories: Sequence[str], destination: str) -> None:
+    """Has modules imported from these directories before all others, as PYTHONPATH does, and in the task's own
+    processes, too; but after what PYTHONPATH has, or of that before the `destination` of the first directory."""
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    code, packages = (directories[:1], directories[1:]) if destination else ([], directories)
     # After the directory of the program and what PYTHONPATH had before.
-    place = 1 + len(given)
-    sys.path[place:place] = directories
+    end = 1 + len(given)
+    sys.path[end:end] = packages
+    place = min(_index(sys.path, destination), end)
+    sys.path[place:place] = code
     if directories:
-        os.environ["PYTHONPATH"] = os.pathsep.join([*given, *directories])
+        place = _index(given, destination)
+        os.environ["PYTHONPATH"] = os.pathsep.join([*given[:place], *code, *given[place:], *packages])
+
+
+def _index(path: Sequence[str], directory: str) -> int:
+    """Where a directory, or a link to it, is in a path; its end for none."""
+    same = (index for index, entry in enumerate(path) if directory and os.path.realpath(entry) == directory)
+    return next(same, len(path))
 
 
 def _modules_in(directory: str) -> Iterator[str]:

@@ -88,6 +88,28 @@ def test_new_content_is_a_new_environment(served: tuple[Service, Calls], tmp_pat
     assert calls.run("basic.add", a=1, b=2) == 3
 
 
+@pytest.mark.parametrize("start_method", ["fork", "exec"])
+def test_new_code_comes_before_the_old_that_pythonpath_names(
+    own_service: StartService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_method: str
+) -> None:
+    # As flytekit's images have it: the application's directory is in PYTHONPATH, too, and overwritten by new code.
+    app, beside = tmp_path / "app", tmp_path / "beside"
+    for directory in (app, beside):
+        directory.mkdir()
+        (directory / "bundled.py").write_text(CODE.format(directory.name))
+    path = [f"{app}/", str(beside), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    program = "import bundled, sys; sys.stdout.write(bundled.__file__)"
+    ask = f"subprocess.run([sys.executable, '-c', {program!r}], capture_output=True, text=True).stdout"
+    child = f"import subprocess, sys\nfrom flytekit import task\n\n\n@task\ndef answer() -> str:\n    return {ask}\n"
+    service = own_service("--start-method", start_method, app_dir=app)
+    with open_calls(service) as calls:
+        assert _answer(calls, request("bundled.answer")) == "app"
+        assert _answer(calls, _request(_answers(tmp_path / "code.tar.gz", "new"))) == "new"
+        found = _answer(calls, _request(_bundle(tmp_path / "child.tar.gz", {"bundled.py": child})))
+        assert found.startswith(str(service.scratch)), found
+
+
 def test_the_least_recently_used_goes(served: tuple[Service, Calls], tmp_path: Path) -> None:
     service, calls = served
     uris = [_answers(tmp_path / f"{number}.tar.gz", str(number)) for number in range(3)]

@@ -60,10 +60,14 @@ class EnvironmentSpec:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
 
     @property
+    def destination(self) -> str:
+        """Where the entrypoint would unpack the distribution: by default in the working directory. Without links."""
+        return os.path.realpath(os.path.join(self.app_dir, os.path.expanduser(self.destination_dir) or "."))
+
+    @property
     def unpacks_into_app_dir(self) -> bool:
-        """Whether the distribution replaces files of the working directory, which is the entrypoint's default."""
-        given = os.path.expanduser(self.destination_dir) or "."
-        return os.path.realpath(os.path.join(self.app_dir, given)) == os.path.realpath(self.app_dir)
+        """Whether the distribution replaces files of the working directory."""
+        return self.destination == os.path.realpath(self.app_dir)
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ class Environment:
             import_dirs=self._code.import_dirs,
             env=dict(self.spec.variables),
             exec_workers=self.start_method.execs,
+            destination=self.spec.destination if self.spec.distribution_digest else "",
         )
         frame = frames_pb2.ZygoteCommand(load_environment=command)
         if self._zygote is None or not self._zygote.load(frame, self._report, self._zygote_gone):

@@ -16,7 +16,7 @@ from flytewarm_api.v1 import execution_pb2 as flytewarm__api_dot_v1_dot_executio
 from flytewarm_api.v1 import task_executor_pb2 as flytewarm__api_dot_v1_dot_task__executor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytewarm_api/worker/v1/frames.proto\x12\x17\x66lytewarm_api.worker.v1\x1a flytewarm_api/v1/execution.proto\x1a$flytewarm_api/v1/task_executor.proto\"\x89\x03\n\rZygoteCommand\x12:\n\x0b\x66ork_zygote\x18\x01 \x01(\x0b\x32#.flytewarm_api.worker.v1.ForkZygoteH\x00\x12@\n\x0eload_libraries\x18\x02 \x01(\x0b\x32&.flytewarm_api.worker.v1.LoadLibrariesH\x00\x12\x44\n\x10load_environment\x18\x03 \x01(\x0b\x32(.flytewarm_api.worker.v1.LoadEnvironmentH\x00\x12:\n\x0b\x66ork_worker\x18\x04 \x01(\x0b\x32#.flytewarm_api.worker.v1.ForkWorkerH\x00\x12>\n\rsignal_worker\x18\x05 \x01(\x0b\x32%.flytewarm_api.worker.v1.SignalWorkerH\x00\x12-\n\x04stop\x18\x06 \x01(\x0b\x32\x1d.flytewarm_api.worker.v1.StopH\x00\x42\t\n\x07\x63ommand\"\x06\n\x04Stop\"\x0c\n\nForkZygote\"3\n\rLoadLibraries\x12\x0f\n\x07modules\x18\x01 \x03(\t\x12\x11\n\tdirectory\x18\x02 \x01(\t\"\xd2\x01\n\x0fLoadEnvironment\x12\x0f\n\x07\x61pp_dir\x18\x01 \x01(\t\x12\x17\n\x0fpreload_modules\x18\x02 \x03(\t\x12\x13\n\x0bimport_dirs\x18\x03 \x03(\t\x12>\n\x03\x65nv\x18\x04 \x03(\x0b\x32\x31.flytewarm_api.worker.v1.LoadEnvironment.EnvEntry\x12\x14\n\x0c\x65xec_workers\x18\x05 \x01(\x08\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\nForkWorker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdirectory\x18\x02 \x01(\t\x12\x18\n\x10max_growth_bytes\x18\x03 \x01(\x04\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x11\n\tmay_watch\x18\x05 \x01(\x08\"\x81\x01\n\x0bStartWorker\x12\x33\n\x06worker\x18\x01 \x01(\x0b\x32#.flytewarm_api.worker.v1.ForkWorker\x12=\n\x0b\x65nvironment\x18\x02 \x01(\x0b\x32(.flytewarm_api.worker.v1.LoadEnvironment\":\n\x0cSignalWorker\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x0e\n\x06signal\x18\x02 \x01(\r\x12\r\n\x05\x61lone\x18\x03 \x01(\x08\"\xf8\x01\n\x0cZygoteReport\x12\x35\n\x05ready\x18\x01 \x01(\x0b\x32$.flytewarm_api.worker.v1.ZygoteReadyH\x00\x12\x37\n\x06\x62roken\x18\x02 \x01(\x0b\x32%.flytewarm_api.worker.v1.ZygoteBrokenH\x00\x12\x36\n\x06\x66orked\x18\x03 \x01(\x0b\x32$.flytewarm_api.worker.v1.ChildForkedH\x00\x12\x36\n\x06\x65xited\x18\x04 \x01(\x0b\x32$.flytewarm_api.worker.v1.ChildExitedH\x00\x42\x08\n\x06report\"_\n\x0bZygoteReady\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x18\n\x10\x66lytekit_version\x18\x02 \x01(\t\x12\x16\n\x0epython_version\x18\x03 \x01(\t\x12\x11\n\timport_ns\x18\x04 \x01(\x04\"F\n\x0cZygoteBroken\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05unfit\x18\x02 \x01(\t\x12\x17\n\x0fhides_libraries\x18\x03 \x01(\x08\"(\n\x0b\x43hildForked\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\"E\n\x0b\x43hildExited\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x0e\n\x06status\x18\x02 \x01(\x05\x12\x19\n\x11peak_memory_bytes\x18\x03 \x01(\x04\"\x8a\x01\n\rWorkerRequest\x12\x33\n\x07\x65xecute\x18\x01 \x01(\x0b\x32 .flytewarm_api.worker.v1.ExecuteH\x00\x12\x39\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32%.flytewarm_api.v1.DescribeTaskRequestH\x00\x42\t\n\x07request\"\xdb\x01\n\x07\x45xecute\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x03(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x17\n\x0fmax_event_bytes\x18\x05 \x01(\x04\x12\x17\n\x0fmax_error_bytes\x18\x07 \x01(\x04\x12\x16\n\x0emax_deck_bytes\x18\x08 \x01(\x04\x12\x36\n\rtemplate_task\x18\x06 \x01(\x0b\x32\x1f.flytewarm_api.v1.TaskReference\x12\x16\n\x0eliterals_bytes\x18\t \x01(\x04\"\xbd\x02\n\x0bWorkerReply\x12\x35\n\x05ready\x18\x01 \x01(\x0b\x32$.flytewarm_api.worker.v1.WorkerReadyH\x00\x12(\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x17.flytewarm_api.v1.EventH\x00\x12,\n\x07outcome\x18\x03 \x01(\x0b\x32\x19.flytewarm_api.v1.OutcomeH\x00\x12;\n\tdescribed\x18\x04 \x01(\x0b\x32&.flytewarm_api.v1.DescribeTaskResponseH\x00\x12\x19\n\x0f\x64\x65scribe_failed\x18\x05 \x01(\tH\x00\x12\x16\n\x0cstart_failed\x18\x06 \x01(\tH\x00\x12\r\n\x05\x61lone\x18\x07 \x01(\x08\x12\x17\n\x0fliterals_follow\x18\x08 \x01(\x08\x42\x07\n\x05reply\"I\n\x0bWorkerReady\x12\x15\n\rretire_reason\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x16\n\x0ereplace_reason\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$flytewarm_api/worker/v1/frames.proto\x12\x17\x66lytewarm_api.worker.v1\x1a flytewarm_api/v1/execution.proto\x1a$flytewarm_api/v1/task_executor.proto\"\x89\x03\n\rZygoteCommand\x12:\n\x0b\x66ork_zygote\x18\x01 \x01(\x0b\x32#.flytewarm_api.worker.v1.ForkZygoteH\x00\x12@\n\x0eload_libraries\x18\x02 \x01(\x0b\x32&.flytewarm_api.worker.v1.LoadLibrariesH\x00\x12\x44\n\x10load_environment\x18\x03 \x01(\x0b\x32(.flytewarm_api.worker.v1.LoadEnvironmentH\x00\x12:\n\x0b\x66ork_worker\x18\x04 \x01(\x0b\x32#.flytewarm_api.worker.v1.ForkWorkerH\x00\x12>\n\rsignal_worker\x18\x05 \x01(\x0b\x32%.flytewarm_api.worker.v1.SignalWorkerH\x00\x12-\n\x04stop\x18\x06 \x01(\x0b\x32\x1d.flytewarm_api.worker.v1.StopH\x00\x42\t\n\x07\x63ommand\"\x06\n\x04Stop\"\x0c\n\nForkZygote\"3\n\rLoadLibraries\x12\x0f\n\x07modules\x18\x01 \x03(\t\x12\x11\n\tdirectory\x18\x02 \x01(\t\"\xe7\x01\n\x0fLoadEnvironment\x12\x0f\n\x07\x61pp_dir\x18\x01 \x01(\t\x12\x17\n\x0fpreload_modules\x18\x02 \x03(\t\x12\x13\n\x0bimport_dirs\x18\x03 \x03(\t\x12>\n\x03\x65nv\x18\x04 \x03(\x0b\x32\x31.flytewarm_api.worker.v1.LoadEnvironment.EnvEntry\x12\x14\n\x0c\x65xec_workers\x18\x05 \x01(\x08\x12\x13\n\x0b\x64\x65stination\x18\x06 \x01(\t\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\nForkWorker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdirectory\x18\x02 \x01(\t\x12\x18\n\x10max_growth_bytes\x18\x03 \x01(\x04\x12\x0f\n\x07service\x18\x04 \x01(\t\x12\x11\n\tmay_watch\x18\x05 \x01(\x08\"\x81\x01\n\x0bStartWorker\x12\x33\n\x06worker\x18\x01 \x01(\x0b\x32#.flytewarm_api.worker.v1.ForkWorker\x12=\n\x0b\x65nvironment\x18\x02 \x01(\x0b\x32(.flytewarm_api.worker.v1.LoadEnvironment\":\n\x0cSignalWorker\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x0e\n\x06signal\x18\x02 \x01(\r\x12\r\n\x05\x61lone\x18\x03 \x01(\x08\"\xf8\x01\n\x0cZygoteReport\x12\x35\n\x05ready\x18\x01 \x01(\x0b\x32$.flytewarm_api.worker.v1.ZygoteReadyH\x00\x12\x37\n\x06\x62roken\x18\x02 \x01(\x0b\x32%.flytewarm_api.worker.v1.ZygoteBrokenH\x00\x12\x36\n\x06\x66orked\x18\x03 \x01(\x0b\x32$.flytewarm_api.worker.v1.ChildForkedH\x00\x12\x36\n\x06\x65xited\x18\x04 \x01(\x0b\x32$.flytewarm_api.worker.v1.ChildExitedH\x00\x42\x08\n\x06report\"_\n\x0bZygoteReady\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x18\n\x10\x66lytekit_version\x18\x02 \x01(\t\x12\x16\n\x0epython_version\x18\x03 \x01(\t\x12\x11\n\timport_ns\x18\x04 \x01(\x04\"F\n\x0cZygoteBroken\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05unfit\x18\x02 \x01(\t\x12\x17\n\x0fhides_libraries\x18\x03 \x01(\x08\"(\n\x0b\x43hildForked\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\"E\n\x0b\x43hildExited\x12\x0b\n\x03pid\x18\x01 \x01(\r\x12\x0e\n\x06status\x18\x02 \x01(\x05\x12\x19\n\x11peak_memory_bytes\x18\x03 \x01(\x04\"\x8a\x01\n\rWorkerRequest\x12\x33\n\x07\x65xecute\x18\x01 \x01(\x0b\x32 .flytewarm_api.worker.v1.ExecuteH\x00\x12\x39\n\x08\x64\x65scribe\x18\x02 \x01(\x0b\x32%.flytewarm_api.v1.DescribeTaskRequestH\x00\x42\t\n\x07request\"\xdb\x01\n\x07\x45xecute\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x03(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x17\n\x0fmax_event_bytes\x18\x05 \x01(\x04\x12\x17\n\x0fmax_error_bytes\x18\x07 \x01(\x04\x12\x16\n\x0emax_deck_bytes\x18\x08 \x01(\x04\x12\x36\n\rtemplate_task\x18\x06 \x01(\x0b\x32\x1f.flytewarm_api.v1.TaskReference\x12\x16\n\x0eliterals_bytes\x18\t \x01(\x04\"\xbd\x02\n\x0bWorkerReply\x12\x35\n\x05ready\x18\x01 \x01(\x0b\x32$.flytewarm_api.worker.v1.WorkerReadyH\x00\x12(\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x17.flytewarm_api.v1.EventH\x00\x12,\n\x07outcome\x18\x03 \x01(\x0b\x32\x19.flytewarm_api.v1.OutcomeH\x00\x12;\n\tdescribed\x18\x04 \x01(\x0b\x32&.flytewarm_api.v1.DescribeTaskResponseH\x00\x12\x19\n\x0f\x64\x65scribe_failed\x18\x05 \x01(\tH\x00\x12\x16\n\x0cstart_failed\x18\x06 \x01(\tH\x00\x12\r\n\x05\x61lone\x18\x07 \x01(\x08\x12\x17\n\x0fliterals_follow\x18\x08 \x01(\x08\x42\x07\n\x05reply\"I\n\x0bWorkerReady\x12\x15\n\rretire_reason\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x16\n\x0ereplace_reason\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,31 +34,31 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_LOADLIBRARIES']._serialized_start=555
   _globals['_LOADLIBRARIES']._serialized_end=606
   _globals['_LOADENVIRONMENT']._serialized_start=609
-  _globals['_LOADENVIRONMENT']._serialized_end=819
-  _globals['_LOADENVIRONMENT_ENVENTRY']._serialized_start=777
-  _globals['_LOADENVIRONMENT_ENVENTRY']._serialized_end=819
-  _globals['_FORKWORKER']._serialized_start=821
-  _globals['_FORKWORKER']._serialized_end=928
-  _globals['_STARTWORKER']._serialized_start=931
-  _globals['_STARTWORKER']._serialized_end=1060
-  _globals['_SIGNALWORKER']._serialized_start=1062
-  _globals['_SIGNALWORKER']._serialized_end=1120
-  _globals['_ZYGOTEREPORT']._serialized_start=1123
-  _globals['_ZYGOTEREPORT']._serialized_end=1371
-  _globals['_ZYGOTEREADY']._serialized_start=1373
-  _globals['_ZYGOTEREADY']._serialized_end=1468
-  _globals['_ZYGOTEBROKEN']._serialized_start=1470
-  _globals['_ZYGOTEBROKEN']._serialized_end=1540
-  _globals['_CHILDFORKED']._serialized_start=1542
-  _globals['_CHILDFORKED']._serialized_end=1582
-  _globals['_CHILDEXITED']._serialized_start=1584
-  _globals['_CHILDEXITED']._serialized_end=1653
-  _globals['_WORKERREQUEST']._serialized_start=1656
-  _globals['_WORKERREQUEST']._serialized_end=1794
-  _globals['_EXECUTE']._serialized_start=1797
-  _globals['_EXECUTE']._serialized_end=2016
-  _globals['_WORKERREPLY']._serialized_start=2019
-  _globals['_WORKERREPLY']._serialized_end=2336
-  _globals['_WORKERREADY']._serialized_start=2338
-  _globals['_WORKERREADY']._serialized_end=2411
+  _globals['_LOADENVIRONMENT']._serialized_end=840
+  _globals['_LOADENVIRONMENT_ENVENTRY']._serialized_start=798
+  _globals['_LOADENVIRONMENT_ENVENTRY']._serialized_end=840
+  _globals['_FORKWORKER']._serialized_start=842
+  _globals['_FORKWORKER']._serialized_end=949
+  _globals['_STARTWORKER']._serialized_start=952
+  _globals['_STARTWORKER']._serialized_end=1081
+  _globals['_SIGNALWORKER']._serialized_start=1083
+  _globals['_SIGNALWORKER']._serialized_end=1141
+  _globals['_ZYGOTEREPORT']._serialized_start=1144
+  _globals['_ZYGOTEREPORT']._serialized_end=1392
+  _globals['_ZYGOTEREADY']._serialized_start=1394
+  _globals['_ZYGOTEREADY']._serialized_end=1489
+  _globals['_ZYGOTEBROKEN']._serialized_start=1491
+  _globals['_ZYGOTEBROKEN']._serialized_end=1561
+  _globals['_CHILDFORKED']._serialized_start=1563
+  _globals['_CHILDFORKED']._serialized_end=1603
+  _globals['_CHILDEXITED']._serialized_start=1605
+  _globals['_CHILDEXITED']._serialized_end=1674
+  _globals['_WORKERREQUEST']._serialized_start=1677
+  _globals['_WORKERREQUEST']._serialized_end=1815
+  _globals['_EXECUTE']._serialized_start=1818
+  _globals['_EXECUTE']._serialized_end=2037
+  _globals['_WORKERREPLY']._serialized_start=2040
+  _globals['_WORKERREPLY']._serialized_end=2357
+  _globals['_WORKERREADY']._serialized_start=2359
+  _globals['_WORKERREADY']._serialized_end=2432
 # @@protoc_insertion_point(module_scope)

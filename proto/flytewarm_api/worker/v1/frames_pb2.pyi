@@ -40,7 +40,7 @@ class LoadLibraries(_message.Message):
     def __init__(self, modules: _Optional[_Iterable[str]] = ..., directory: _Optional[str] = ...) -> None: ...
 
 class LoadEnvironment(_message.Message):
-    __slots__ = ("app_dir", "preload_modules", "import_dirs", "env", "exec_workers")
+    __slots__ = ("app_dir", "preload_modules", "import_dirs", "env", "exec_workers", "destination")
     class EnvEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -53,12 +53,14 @@ class LoadEnvironment(_message.Message):
     IMPORT_DIRS_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
     EXEC_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
     app_dir: str
     preload_modules: _containers.RepeatedScalarFieldContainer[str]
     import_dirs: _containers.RepeatedScalarFieldContainer[str]
     env: _containers.ScalarMap[str, str]
     exec_workers: bool
-    def __init__(self, app_dir: _Optional[str] = ..., preload_modules: _Optional[_Iterable[str]] = ..., import_dirs: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ..., exec_workers: bool = ...) -> None: ...
+    destination: str
+    def __init__(self, app_dir: _Optional[str] = ..., preload_modules: _Optional[_Iterable[str]] = ..., import_dirs: _Optional[_Iterable[str]] = ..., env: _Optional[_Mapping[str, str]] = ..., exec_workers: bool = ..., destination: _Optional[str] = ...) -> None: ...
 
 class ForkWorker(_message.Message):
     __slots__ = ("name", "directory", "max_growth_bytes", "service", "may_watch")
