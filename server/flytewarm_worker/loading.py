@@ -93,6 +93,9 @@ def _modules_in(directory: str) -> Iterator[str]:
     with os.scandir(directory) as entries:
         for entry in entries:
             name, _, suffix = entry.name.partition(".")
+            # A program's, which nothing imports.
+            if name == "__main__":
+                continue
             if suffix in ("py", "so") or suffix.endswith(".so") or os.path.exists(f"{entry.path}/__init__.py"):
                 yield name
 

@@ -153,6 +153,12 @@ def test_unsafe_code_is_refused(
     assert calls.run("basic.add", a=1, b=2) == 3
 
 
+def test_code_may_be_a_program_as_well(served: tuple[Service, Calls], tmp_path: Path) -> None:
+    _, calls = served
+    files = {"bundled.py": CODE.format("a task"), "__main__.py": "", "__init__.py": ""}
+    assert _answer(calls, _request(_bundle(tmp_path / "code.tar.gz", files))) == "a task"
+
+
 def test_what_is_not_there_or_not_meant(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
     missing = calls.outcome(_request(f"{tmp_path}/none.tar.gz")).error.error
