@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import socket
@@ -13,21 +12,17 @@ from google.protobuf.message import Message
 
 from flytewarm_api.wire import encode_field_header
 from flytewarm_api.worker.framing import HEADER, encode_header, frame_length, parts_to_send
+from flytewarm_api.worker.high_fds import duplicate_high
 
 MessageT = TypeVar("MessageT", bound=Message)
 
-# Control descriptors live above the range that code which closes "all" descriptors usually sweeps.
-_FIRST_CONTROL_FD = 512
 # Most descriptors that come with one message (see frames.proto).
 _MAX_FDS = 3
 
 
 def move_to_high_fd(fd: int) -> int:
-    """Moves a descriptor to a close-on-exec number of 512 or more, where the limit on descriptors allows it."""
-    try:
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_CONTROL_FD)
-    except OSError:
-        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    """Moves a descriptor to a number that is out of the way of user code."""
+    moved = duplicate_high(fd)
     os.close(fd)
     return moved
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from faults import (
     environment,
     idle_worker,
     is_broken,
+    is_ready,
     last_outcome,
     queued,
     running,
@@ -189,6 +192,22 @@ def test_an_interpreter_that_is_gone_is_tried_again(own_service: StartService, t
         (tmp_path / "away").rename(python)
         wait_for(lambda: _adds(calls))
     assert service.stop().problems == []
+
+
+def test_a_new_interpreter_has_the_arguments_of_the_one_before(own_service: StartService) -> None:
+    service = own_service()
+    with open_calls(service) as calls, contextlib.ExitStack() as connections:
+        asked = request("probes.imported", module="sys", name="orig_argv")
+        before = calls.outcome(asked)
+        (base,) = psutil.Process(service.pid).children()
+        base.kill()
+        wait_for(lambda: not is_ready(calls))
+        for _ in range(5):
+            # They take numbers of descriptors that the first one had.
+            other = connections.enter_context(socket.socket(socket.AF_UNIX))
+            other.connect(service.target.removeprefix("unix:"))
+        wait_for(lambda: is_ready(calls))
+        assert calls.outcome(asked).outputs == before.outputs
 
 
 def test_a_base_zygote_with_news_at_its_end_keeps_the_services_files(own_service: StartService) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flytewarm_api.worker.framing import FrameDecoder, encode_frame
+from flytewarm_api.worker.high_fds import duplicate_high
 from flytewarm_server.messages import frames_pb2
 from flytewarm_server.pool.pipes import PipeReader, line_logger
 
@@ -118,7 +119,8 @@ class BaseZygote:
         """Execs the interpreter. It reports ready, or broken, when its imports are done. Raises OSError."""
         control = ZygoteControl(on_report, on_gone)
         read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
-        remote_fd = control.remote.fileno()
+        # Tasks see the number in sys.orig_argv: the same for each start, whatever else the server has open by then.
+        remote_fd = duplicate_high(control.remote.fileno())
         try:
             process = await asyncio.create_subprocess_exec(
                 interpreter.python,
@@ -142,6 +144,7 @@ class BaseZygote:
             raise
         finally:
             os.close(write_fd)
+            os.close(remote_fd)
             control.give_away()
         return cls(process, control, PipeReader(read_fd, line_logger("zygote output", pid=process.pid)))
 
