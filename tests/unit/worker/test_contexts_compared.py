@@ -116,6 +116,8 @@ class _Worker:
         for name in ("worker", "app"):
             (directory / name).mkdir()
         os.chdir(directory / "app")
+        # One that other tests have left in this process has a socket, which would close in the first execution.
+        stats_client._stats_client = None
         self._sandboxes = Sandboxes(directory / "worker", os.getcwd())
         self._state = ProcessState(str(directory / "worker"))
         self._stages = Stages(self._sandboxes, ConfigurationCache(), self._state)
