@@ -88,6 +88,13 @@ def test_new_code_does_not_import_them_again(
         assert imports() == 1
 
 
+def test_code_may_have_a_module_in_place_of_their_package(start: Callable[..., Service], tmp_path: Path) -> None:
+    own = "from flytekit import task\nimport wsgiref\n\n\n@task\ndef mode() -> str:\n    return wsgiref.KIND\n"
+    with open_calls(start("--preload-library", "wsgiref.util")) as calls:
+        made = _bundle(tmp_path / "code.tar.gz", tasks=own, wsgiref="KIND = 'a module'\n")
+        assert _mode(calls, made) == "a module"
+
+
 def test_code_may_have_another_module_in_their_place(start: Callable[..., Service], tmp_path: Path) -> None:
     own = "from flytekit import task\nimport wave\n\n\n@task\ndef mode() -> str:\n    return wave.__file__\n"
     # Of Python's own library, before which that of a distribution is found.

@@ -157,7 +157,8 @@ class Lanes:
         return EnvironmentSpec(
             base.python,
             base.app_dir,
-            wanted.preload_modules or base.preload_modules,
+            # Not the libraries: below their zygote they are there, elsewhere the code may have others in their place.
+            wanted.preload_modules or self._config.preload,
             digest,
             wanted.destination_dir,
             wanted.runtime_packages,
