@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from faults import wait_for
 from showcase.service import Service
 
 DEADLINE_S = 60
@@ -29,7 +30,8 @@ def run(service: Service, *arguments: str, **options: Any) -> subprocess.Complet
 def test_a_file_that_goes_with_the_execution(service: Service, tmp_path: Path) -> None:
     gone = run(service, "probes.write_text", "--text", "x")
     assert gone.returncode == 0
-    assert not os.path.exists(json.loads(gone.stdout))
+    # With the sandbox, which goes after the outcome is there.
+    wait_for(lambda: not os.path.exists(json.loads(gone.stdout)))
     assert "--raw-output-prefix PREFIX, before the task's name, keeps such files" in gone.stderr
     kept = run(service, "--raw-output-prefix", str(tmp_path), "probes.write_text", "--text", "x")
     assert Path(json.loads(kept.stdout)).read_text() == "x"
