@@ -1,5 +1,6 @@
 """A process for each execution, as Flyte starts it, against the service: for code that it knows and for new code."""
 
+import itertools
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ContainerCommand, ExecuteTaskRequest
 from showcase.service import Service
 from timings import time_calls
-from turns import shuffled
+from turns import shuffled, take_turns
 
 
 def measure(repetitions: int = 8, warm_calls: int = 100) -> dict[str, Any]:
@@ -25,20 +26,17 @@ def measure(repetitions: int = 8, warm_calls: int = 100) -> dict[str, Any]:
     (root / "inputs.pb").write_bytes(INPUT_BYTES)
     with Service(app_dir=EXAMPLES, preload=MODULE) as service, client_of(service) as client:
         with_files = ExecuteTaskRequest(command=ContainerCommand(args=execute(MODULE, root, "warm")))
+        numbers = itertools.count()
         ways: dict[str, Callable[[int], float]] = {
             "cold": lambda number: run(execute(MODULE, root, f"cold-{number}"), EXAMPLES),
             "warm": lambda _: statistics.median(time_calls(client.caller(request()), warm_calls)),
             "with files": lambda _: statistics.median(time_calls(client.caller(with_files), warm_calls)),
             # Each has code that the other has not seen.
-            "new, cold": lambda number: run_in(
-                root / f"new-{number}", fast_execute(root, make_bundle(root, 2 * number))
-            ),
-            "new, first": lambda number: first_result(client, fast_execute(root, make_bundle(root, 2 * number + 1))),
+            "new, cold": lambda number: run_in(root / f"new-{number}", fast_execute(root, make_bundle(root, number))),
+            "new, first": lambda number: first_result(client, fast_execute(root, make_bundle(root, number))),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(repetitions):
-            for name in shuffled(ways, number):
-                times[name].append(ways[name](number))
+        orders = (shuffled(ways, turn) for turn in range(repetitions))
+        times = take_turns(orders, lambda name: ways[name](next(numbers)))
     _check_files(root / "warm")
     return {
         "pyflyte-execute, cold": found("ms", times["cold"]),

@@ -9,7 +9,7 @@ from blocking_client import Client, client_of
 from figures.found import found, one, ratio
 from showcase.service import Service
 from timings import time_calls
-from turns import in_all_orders
+from turns import in_all_orders, take_turns
 
 _YOUNG = 1000
 _CALLERS = 4
@@ -22,10 +22,8 @@ def measure(executions: int, rounds: int = 20, calls: int = 40) -> dict[str, Any
         _age(old, executions)
         _age(young, _YOUNG)
         clients = {"young": young, "old": old}
-        medians: dict[str, list[float]] = {name: [] for name in clients}
-        for order in in_all_orders(clients, rounds):
-            for name in order:
-                medians[name].append(statistics.median(time_calls(clients[name].caller(request()), calls)))
+        orders = in_all_orders(clients, rounds)
+        medians = take_turns(orders, lambda name: statistics.median(time_calls(clients[name].caller(request()), calls)))
     return {
         "executions before": one("executions", executions),
         "p50 after 1,000": found("ms", medians["young"]),

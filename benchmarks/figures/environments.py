@@ -14,7 +14,7 @@ from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest
 from showcase.service import Service
 from timings import time_calls
-from turns import in_all_orders
+from turns import in_all_orders, take_turns
 
 _MANY = 64
 _OPTIONS = ("--max-environments", str(_MANY), "--min-workers", "1")
@@ -33,10 +33,8 @@ def measure(rounds: int = 12) -> dict[str, Any]:
             "64, one called": _in_turns(many, asked[:1]),
             "64, in turns": _in_turns(many, asked),
         }
-        medians: dict[str, list[float]] = {name: [] for name in calls}
-        for order in in_all_orders(calls, rounds):
-            for name in order:
-                medians[name].append(statistics.median(time_calls(calls[name], _MANY)))
+        orders = in_all_orders(calls, rounds)
+        medians = take_turns(orders, lambda name: statistics.median(time_calls(calls[name], _MANY)))
     return {
         "first result of each": found("ms", loading),
         **{f"p50, {name}": found("ms", values) for name, values in medians.items()},

@@ -16,7 +16,7 @@ from figures.found import found, ratio
 from flytewarm_api.v1.task_executor_pb2 import ExecuteTaskRequest, TaskReference
 from showcase.service import Service
 from timings import time_calls
-from turns import in_all_orders
+from turns import in_all_orders, take_turns
 
 _APP = Path(__file__).resolve().parent.parent / "app"
 _MODULE = "benchmark_tasks"
@@ -55,10 +55,8 @@ def _measure(channel: grpc.Channel, client: Client, megabytes: int, turns: int, 
         "echo": _echo(channel, asked.SerializeToString()),
         "ExecuteTask": client.caller(asked),
     }
-    medians: dict[str, list[float]] = {name: [] for name in both}
-    for order in in_all_orders(both, turns):
-        for name in order:
-            medians[name].append(statistics.median(time_calls(both[name], calls, warm_up=1)))
+    orders = in_all_orders(both, turns)
+    medians = take_turns(orders, lambda name: statistics.median(time_calls(both[name], calls, warm_up=1)))
     size = f"{megabytes} MB in and out"
     return {
         **{f"{name}, {size}": found("ms", values) for name, values in medians.items()},

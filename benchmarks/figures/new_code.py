@@ -1,5 +1,6 @@
 """New code that imports large libraries: a new process, and the service with and without these preloaded."""
 
+import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from bundles import make_bundle
 from commands import fast_execute, first_result, run_in
 from figures.found import found, ratio
 from showcase.service import Service
-from turns import shuffled
+from turns import shuffled, take_turns
 
 _LIBRARIES = ("pandas", "sklearn.linear_model")
 
@@ -28,11 +29,9 @@ def measure(repetitions: int = 5) -> dict[str, Any]:
             "preloaded": lambda command: first_result(client, command),
             "not preloaded": lambda command: first_result(client_without, command),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(repetitions):
-            for number, name in enumerate(shuffled(ways, turn)):
-                uri = make_bundle(root, turn * len(ways) + number, imports=_LIBRARIES)
-                times[name].append(ways[name](fast_execute(root, uri)))
+        commands = (fast_execute(root, make_bundle(root, number, imports=_LIBRARIES)) for number in itertools.count())
+        orders = (shuffled(ways, turn) for turn in range(repetitions))
+        times = take_turns(orders, lambda name: ways[name](next(commands)))
     return {
         "pyflyte-fast-execute, cold": found("ms", times["cold"]),
         "first result, preloaded": found("ms", times["preloaded"]),

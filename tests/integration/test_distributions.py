@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import socket
-import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +20,7 @@ import pytest
 
 from calls import Calls, details, request
 from conftest import open_calls
+from distributions import make_bundle, text_of, with_code
 from faults import Barrier, StartService, idle_worker, last_outcome, queued, running, wait_for
 from flytewarm_api.v1 import execution_pb2, task_executor_pb2, worker_pool_pb2
 from showcase.service import Service
@@ -30,31 +29,8 @@ State = execution_pb2
 CODE = "from flytekit import task\n\n\n@task\ndef answer() -> str:\n    return {!r}\n"
 
 
-def _bundle(path: Path, files: Mapping[str, str]) -> str:
-    """Writes an archive; returns its URI."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text.encode())
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return str(path)
-
-
 def _answers(path: Path, text: str) -> str:
-    return _bundle(path, {"bundled.py": CODE.format(text)})
-
-
-def _request(uri: str, name: str = "bundled.answer") -> task_executor_pb2.ExecuteTaskRequest:
-    made = request(name)
-    made.environment.distribution_uri = uri
-    return made
-
-
-def _answer(calls: Calls, made: task_executor_pb2.ExecuteTaskRequest) -> str:
-    outcome = calls.outcome(made)
-    assert outcome.HasField("outputs"), outcome
-    (literal,) = outcome.outputs.literals.literals.values()
-    return str(literal.scalar.primitive.string_value)
+    return make_bundle(path, {"bundled.py": CODE.format(text)})
 
 
 def _environments(calls: Calls) -> list[str]:
@@ -74,16 +50,16 @@ def served(own_service: StartService) -> Iterator[tuple[Service, Calls]]:
 def test_new_content_is_a_new_environment(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
     uri = _answers(tmp_path / "code.tar.gz", "first")
-    assert [_answer(calls, _request(uri)) for _ in range(2)] == ["first", "first"]
+    assert [text_of(calls, with_code(uri)) for _ in range(2)] == ["first", "first"]
     (first,) = _environments(calls)
     # The same content under another name is the same environment.
     (tmp_path / "copy.tar.gz").write_bytes(Path(uri).read_bytes())
-    outcome = calls.outcome(_request(f"file://{tmp_path}/copy.tar.gz"))
+    outcome = calls.outcome(with_code(f"file://{tmp_path}/copy.tar.gz"))
     assert outcome.receipt.environment == first
     assert outcome.receipt.worker_executions == 3
     # Other content under the same name is not.
     _answers(tmp_path / "code.tar.gz", "second")
-    assert _answer(calls, _request(uri)) == "second"
+    assert text_of(calls, with_code(uri)) == "second"
     assert len(_environments(calls)) == 2
     assert calls.run("basic.add", a=1, b=2) == 3
 
@@ -104,27 +80,27 @@ def test_new_code_comes_before_the_old_that_pythonpath_names(
     child = f"import subprocess, sys\nfrom flytekit import task\n\n\n@task\ndef answer() -> str:\n    return {ask}\n"
     service = own_service("--start-method", start_method, app_dir=app)
     with open_calls(service) as calls:
-        assert _answer(calls, request("bundled.answer")) == "app"
-        assert _answer(calls, _request(_answers(tmp_path / "code.tar.gz", "new"))) == "new"
-        found = _answer(calls, _request(_bundle(tmp_path / "child.tar.gz", {"bundled.py": child})))
+        assert text_of(calls, request("bundled.answer")) == "app"
+        assert text_of(calls, with_code(_answers(tmp_path / "code.tar.gz", "new"))) == "new"
+        found = text_of(calls, with_code(make_bundle(tmp_path / "child.tar.gz", {"bundled.py": child})))
         assert found.startswith(str(service.scratch)), found
 
 
 def test_the_least_recently_used_goes(served: tuple[Service, Calls], tmp_path: Path) -> None:
     service, calls = served
     uris = [_answers(tmp_path / f"{number}.tar.gz", str(number)) for number in range(3)]
-    keys = [calls.outcome(_request(uri)).receipt.environment for uri in uris[:2]]
-    assert _answer(calls, _request(uris[0])) == "0"
-    assert _answer(calls, _request(uris[2])) == "2"
+    keys = [calls.outcome(with_code(uri)).receipt.environment for uri in uris[:2]]
+    assert text_of(calls, with_code(uris[0])) == "0"
+    assert text_of(calls, with_code(uris[2])) == "2"
     assert keys[1] not in _environments(calls)
     wait_for(lambda: not list(service.scratch.glob(f"flytewarm-*/environments/{keys[1]}*")))
-    assert _answer(calls, _request(uris[1])) == "1"
+    assert text_of(calls, with_code(uris[1])) == "1"
 
 
 def test_two_requests_wait_for_one_environment(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
     uri = _answers(tmp_path / "code.tar.gz", "once")
-    with running(calls, _request(uri)) as one, running(calls, _request(uri)) as other:
+    with running(calls, with_code(uri)) as one, running(calls, with_code(uri)) as other:
         keys = {results.get(timeout=60).receipt.environment for results in (one, other)}
     assert keys == set(_environments(calls))
     assert len(keys) == 1
@@ -143,7 +119,7 @@ def test_unsafe_code_is_refused(
     served: tuple[Service, Calls], tmp_path: Path, files: dict[str, str], fault: str
 ) -> None:
     _, calls = served
-    made = _request(_bundle(tmp_path / "code.tar.gz", files))
+    made = with_code(make_bundle(tmp_path / "code.tar.gz", files))
     made.settings.output_prefix = str(tmp_path / "out")
     outcome = calls.outcome(made)
     assert (outcome.state, outcome.error.cause) == (State.EXECUTION_STATE_FAILED, State.ERROR_CAUSE_USER)
@@ -156,21 +132,21 @@ def test_unsafe_code_is_refused(
 def test_code_may_be_a_program_as_well(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
     files = {"bundled.py": CODE.format("a task"), "__main__.py": "", "__init__.py": ""}
-    assert _answer(calls, _request(_bundle(tmp_path / "code.tar.gz", files))) == "a task"
+    assert text_of(calls, with_code(make_bundle(tmp_path / "code.tar.gz", files))) == "a task"
 
 
 def test_what_is_not_there_or_not_meant(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
-    missing = calls.outcome(_request(f"{tmp_path}/none.tar.gz")).error.error
+    missing = calls.outcome(with_code(f"{tmp_path}/none.tar.gz")).error.error
     assert (missing.code, f"{tmp_path}/none.tar.gz does not exist" in missing.message) == ("USER:Distribution", True)
     uri = _answers(tmp_path / "code.tar.gz", "x")
-    made = _request(uri)
+    made = with_code(uri)
     made.environment.distribution_digest = "0" * 64
     other = calls.outcome(made).error.error
     assert "not " + "0" * 64 in other.message
     Path(uri).write_bytes(b"damaged")
-    assert "not a readable .tar.gz" in calls.outcome(_request(uri)).error.error.message
-    closed = _request("s3://bucket/code.tar.gz")
+    assert "not a readable .tar.gz" in calls.outcome(with_code(uri)).error.error.message
+    closed = with_code("s3://bucket/code.tar.gz")
     closed.settings.env["FLYTE_AWS_ENDPOINT"] = "http://127.0.0.1:9"
     closed.settings.env["FLYTE_AWS_ACCESS_KEY_ID"] = closed.settings.env["FLYTE_AWS_SECRET_ACCESS_KEY"] = "x"
     assert calls.outcome(closed).error.error.code == "SYSTEM:Distribution"
@@ -179,7 +155,7 @@ def test_what_is_not_there_or_not_meant(served: tuple[Service, Calls], tmp_path:
 def test_an_execution_whose_code_never_comes_can_be_cancelled(served: tuple[Service, Calls]) -> None:
     _, calls = served
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        made = _request("s3://bucket/code.tar.gz")
+        made = with_code("s3://bucket/code.tar.gz")
         made.execution_id = "waits-for-code"
         made.settings.env["FLYTE_AWS_ENDPOINT"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         made.settings.env["FLYTE_AWS_ACCESS_KEY_ID"] = made.settings.env["FLYTE_AWS_SECRET_ACCESS_KEY"] = "x"
@@ -253,7 +229,7 @@ def test_the_fork_does_not_wait_for_the_download(served: tuple[Service, Calls], 
     service, calls = served
     before = _zygotes(service)
     content = Path(_answers(tmp_path / "code.tar.gz", "held")).read_bytes()
-    with _held(content) as storage, running(calls, _request(storage.uri("code"))) as results:
+    with _held(content) as storage, running(calls, with_code(storage.uri("code"))) as results:
         storage.read.get(timeout=60)
         wait_for(lambda: len(_zygotes(service)) == len(before) + 1)
         ahead = _zygotes(service)
@@ -268,7 +244,7 @@ def test_what_was_forked_for_code_that_does_not_come_ends(served: tuple[Service,
     service, calls = served
     before = _zygotes(service)
     with _held(None) as storage, contextlib.ExitStack() as stack:
-        waiting = [stack.enter_context(running(calls, _request(storage.uri(f"code-{n}")))) for n in range(6)]
+        waiting = [stack.enter_context(running(calls, with_code(storage.uri(f"code-{n}")))) for n in range(6)]
         asked = {storage.read.get(timeout=60) for _ in waiting}
         # Its zygote is forked after all that were asked for before.
         other = request("basic.add", a=1, b=2)
@@ -284,18 +260,18 @@ def test_what_was_forked_for_code_that_does_not_come_ends(served: tuple[Service,
 
 def test_an_environment_that_is_lost_is_made_again(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
-    uri = _bundle(
+    uri = make_bundle(
         tmp_path / "code.tar.gz",
         {
             "bundled.py": CODE.format("x")
             + "\n\n@task\ndef parent() -> int:\n    import os\n\n    return os.getppid()\n"
         },
     )
-    outcome = calls.outcome(_request(uri, "bundled.parent"))
+    outcome = calls.outcome(with_code(uri, "bundled.parent"))
     (zygote,) = outcome.outputs.literals.literals.values()
     os.kill(zygote.scalar.primitive.integer, signal.SIGKILL)
     wait_for(lambda: _environments(calls) == [])
-    assert _answer(calls, _request(uri)) == "x"
+    assert text_of(calls, with_code(uri)) == "x"
 
 
 def test_an_execution_whose_environment_is_lost_has_an_outcome(
@@ -318,10 +294,10 @@ def test_variables_and_modules_of_the_environment(served: tuple[Service, Calls],
     _, calls = served
     text = "import os\n\nfrom flytekit import task\n\nSEEN = os.environ['SEEN_AT_IMPORT']\n\n\n"
     text += "@task\ndef answer() -> str:\n    return SEEN\n"
-    made = _request(_bundle(tmp_path / "code.tar.gz", {"bundled.py": text}))
+    made = with_code(make_bundle(tmp_path / "code.tar.gz", {"bundled.py": text}))
     made.environment.env["SEEN_AT_IMPORT"] = "in time"
     made.environment.preload_modules.append("bundled")
-    assert _answer(calls, made) == "in time"
+    assert text_of(calls, made) == "in time"
     made.environment.preload_modules.append("no_such_module")
     error = calls.outcome(made).error.error
     assert (error.code, "no_such_module" in error.message) == ("USER:EnvironmentBroken", True)
@@ -330,7 +306,7 @@ def test_variables_and_modules_of_the_environment(served: tuple[Service, Calls],
 @pytest.mark.parametrize("text", ["'\\udcff told'", "'x' * (4 << 20) + ' told'"])
 def test_whatever_code_raises_is_told(served: tuple[Service, Calls], tmp_path: Path, text: str) -> None:
     _, calls = served
-    made = _request(_bundle(tmp_path / "code.tar.gz", {"raises.py": f"raise ValueError({text})\n"}))
+    made = with_code(make_bundle(tmp_path / "code.tar.gz", {"raises.py": f"raise ValueError({text})\n"}))
     made.environment.preload_modules.append("raises")
     error = calls.outcome(made).error.error
     assert (error.code, error.message.rstrip()[-5:]) == ("USER:EnvironmentBroken", " told")
@@ -338,7 +314,7 @@ def test_whatever_code_raises_is_told(served: tuple[Service, Calls], tmp_path: P
 
 def test_code_that_hangs_while_it_is_imported_is_killed(own_service: StartService, tmp_path: Path) -> None:
     service = own_service("--start-timeout", "5")
-    made = _request(_bundle(tmp_path / "code.tar.gz", {"hangs.py": "import signal\n\nsignal.sigwait([])\n"}))
+    made = with_code(make_bundle(tmp_path / "code.tar.gz", {"hangs.py": "import signal\n\nsignal.sigwait([])\n"}))
     made.environment.preload_modules.append("hangs")
     with open_calls(service) as calls:
         idle_worker(calls)
@@ -350,11 +326,11 @@ def test_code_that_hangs_while_it_is_imported_is_killed(own_service: StartServic
 
 def test_variables_larger_than_a_socket_holds(served: tuple[Service, Calls], tmp_path: Path) -> None:
     _, calls = served
-    made = _request(_answers(tmp_path / "code.tar.gz", "x"))
+    made = with_code(_answers(tmp_path / "code.tar.gz", "x"))
     made.environment.env["LARGE"] = "x" * (1 << 20)
-    assert _answer(calls, made) == "x"
+    assert text_of(calls, made) == "x"
     del made.environment.env["LARGE"]
-    assert _answer(calls, made) == "x"
+    assert text_of(calls, made) == "x"
 
 
 def test_a_task_of_a_distribution_is_described(served: tuple[Service, Calls], tmp_path: Path) -> None:
@@ -389,7 +365,7 @@ def test_runtime_packages_are_installed_once(served: tuple[Service, Calls], tmp_
     made.settings.env.update({"_F_RUNTIME_PACKAGES": str(_wheel(tmp_path)), "PIP_NO_INDEX": "1"})
     receipts = []
     for _ in range(2):
-        assert _answer(calls, made) == "installed at run time"
+        assert text_of(calls, made) == "installed at run time"
         receipts.append(calls.outcome(made).receipt)
     assert len({receipt.environment for receipt in receipts}) == 1
     assert receipts[-1].worker_executions == 4
@@ -407,7 +383,7 @@ def _hanging_build(directory: Path) -> str:
     setup = "import signal\n\nsignal.sigwait([])\n"
     info = "Metadata-Version: 2.1\nName: hangs\nVersion: 1.0\n"
     path = directory / "hangs-1.0.tar.gz"
-    return _bundle(path, {"hangs-1.0/setup.py": setup, "hangs-1.0/PKG-INFO": info})
+    return make_bundle(path, {"hangs-1.0/setup.py": setup, "hangs-1.0/PKG-INFO": info})
 
 
 def test_what_builds_packages_ends_with_its_time(own_service: StartService, tmp_path: Path) -> None:
@@ -427,7 +403,7 @@ def test_code_is_not_blamed_for_an_interpreter_that_ends(
 ) -> None:
     service = own_service()
     text = f"open({barrier.path!r}).read()\n"
-    made = _request(_bundle(tmp_path / "code.tar.gz", {"waits.py": text}))
+    made = with_code(make_bundle(tmp_path / "code.tar.gz", {"waits.py": text}))
     made.environment.preload_modules.append("waits")
     with open_calls(service) as calls, running(calls, made) as results:
         barrier.wait_until_reached()
@@ -441,7 +417,7 @@ def test_work_in_its_environment_is_drained(own_service: StartService, tmp_path:
     service = own_service()
     text = "import time\n\nfrom flytekit import task\n\n\n@task\ndef answer() -> str:\n"
     text += "    print('started', flush=True)\n    time.sleep(1)\n    return 'finished'\n"
-    made = _request(_bundle(tmp_path / "code.tar.gz", {"bundled.py": text}))
+    made = with_code(make_bundle(tmp_path / "code.tar.gz", {"bundled.py": text}))
     lines: Queue[execution_pb2.Event] = Queue()
     with open_calls(service) as calls:
         stream = calls.executor.ExecuteTask(made)

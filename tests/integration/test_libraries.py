@@ -3,9 +3,7 @@ cannot."""
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from calls import Calls, request
+from calls import request
 from conftest import open_calls
+from distributions import make_bundle, text_of, with_code
 from faults import Barrier, StartService, is_ready, launched, wait_for
 from flytewarm_api.v1 import task_executor_pb2, worker_pool_pb2
 from showcase.service import Service
@@ -58,33 +57,19 @@ def start(own_service: StartService, imports: object, tmp_path: Path) -> Callabl
     )
 
 
-def _mode(calls: Calls, made: task_executor_pb2.ExecuteTaskRequest) -> str:
-    outcome = calls.outcome(made)
-    assert outcome.HasField("outputs"), outcome
-    (literal,) = outcome.outputs.literals.literals.values()
-    return str(literal.scalar.primitive.string_value)
-
-
-def _bundle(path: Path, **files: str) -> task_executor_pb2.ExecuteTaskRequest:
+def _bundle(path: Path, **modules: str) -> task_executor_pb2.ExecuteTaskRequest:
     """A request for tasks.mode with code of its own."""
-    with tarfile.open(path, "w:gz") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(f"{name}.py")
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    made = request("tasks.mode")
-    made.environment.distribution_uri = str(path)
-    return made
+    return with_code(make_bundle(path, {f"{name}.py": text for name, text in modules.items()}), "tasks.mode")
 
 
 def test_new_code_does_not_import_them_again(
     start: Callable[..., Service], imports: Callable[[], int], tmp_path: Path
 ) -> None:
     with open_calls(start()) as calls:
-        assert _mode(calls, request("tasks.mode")) == "plain"
+        assert text_of(calls, request("tasks.mode")) == "plain"
         for number in range(2):
             made = _bundle(tmp_path / f"code-{number}.tar.gz", tasks=TASKS.format(suffix=f" {number}"))
-            assert _mode(calls, made) == f"plain {number}"
+            assert text_of(calls, made) == f"plain {number}"
         assert imports() == 1
 
 
@@ -92,7 +77,7 @@ def test_code_may_have_a_module_in_place_of_their_package(start: Callable[..., S
     own = "from flytekit import task\nimport wsgiref\n\n\n@task\ndef mode() -> str:\n    return wsgiref.KIND\n"
     with open_calls(start("--preload-library", "wsgiref.util")) as calls:
         made = _bundle(tmp_path / "code.tar.gz", tasks=own, wsgiref="KIND = 'a module'\n")
-        assert _mode(calls, made) == "a module"
+        assert text_of(calls, made) == "a module"
 
 
 def test_code_may_have_another_module_in_their_place(start: Callable[..., Service], tmp_path: Path) -> None:
@@ -100,9 +85,9 @@ def test_code_may_have_another_module_in_their_place(start: Callable[..., Servic
     # Of Python's own library, before which that of a distribution is found.
     service = start("--preload-library", "wave")
     with open_calls(service) as calls:
-        where = _mode(calls, _bundle(tmp_path / "code.tar.gz", tasks=own))
+        where = text_of(calls, _bundle(tmp_path / "code.tar.gz", tasks=own))
         assert where == wave.__file__
-        where = _mode(calls, _bundle(tmp_path / "other.tar.gz", tasks=own, wave=""))
+        where = text_of(calls, _bundle(tmp_path / "other.tar.gz", tasks=own, wave=""))
         assert where != wave.__file__
         assert "the code has a module wave in place of a library" in service.log
 
@@ -111,7 +96,7 @@ def test_variables_are_there_when_they_are_imported(start: Callable[..., Service
     made = request("tasks.mode")
     made.environment.env["LIBRARY_MODE"] = "another"
     with open_calls(start()) as calls:
-        assert _mode(calls, made) == "another"
+        assert text_of(calls, made) == "another"
         assert imports() == 2
 
 
@@ -120,7 +105,7 @@ def test_packages_may_bring_others_in_their_place(start: Callable[..., Service],
     # It is there already: nothing is installed.
     made.settings.env.update({"_F_RUNTIME_PACKAGES": "pip", "PIP_NO_INDEX": "1"})
     with open_calls(start()) as calls:
-        assert _mode(calls, made) == "plain"
+        assert text_of(calls, made) == "plain"
         assert imports() == 2
 
 
@@ -159,11 +144,11 @@ def test_those_that_no_fork_survives_are_not_shared(
     service = start(*options)
     with open_calls(service) as calls:
         assert "libraries not shared" in service.log
-        assert _mode(calls, request("tasks.mode")) == "plain"
+        assert text_of(calls, request("tasks.mode")) == "plain"
         (status,) = calls.pool.ListEnvironments(worker_pool_pb2.ListEnvironmentsRequest()).environments
         assert status.start_method_reason == reason
         before = imports()
-        assert _mode(calls, _bundle(tmp_path / "code.tar.gz", tasks=TASKS.format(suffix=""))) == "plain"
+        assert text_of(calls, _bundle(tmp_path / "code.tar.gz", tasks=TASKS.format(suffix=""))) == "plain"
         assert imports() > before
 
 
@@ -171,7 +156,7 @@ def test_with_workers_that_are_execd_each_imports_them(
     start: Callable[..., Service], imports: Callable[[], int]
 ) -> None:
     with open_calls(start("--start-method", "exec")) as calls:
-        assert _mode(calls, request("tasks.mode")) == "plain"
+        assert text_of(calls, request("tasks.mode")) == "plain"
         assert imports() == 1
 
 
@@ -182,7 +167,7 @@ def test_when_their_process_ends_all_is_loaded_again(start: Callable[..., Servic
         (libraries,) = base.children()
         libraries.kill()
         wait_for(lambda: imports() == 2 and is_ready(calls))
-        assert _mode(calls, request("tasks.mode")) == "plain"
+        assert text_of(calls, request("tasks.mode")) == "plain"
 
 
 def test_one_whose_import_hangs_stops_the_start(imports: object, barrier: Barrier, tmp_path: Path) -> None:

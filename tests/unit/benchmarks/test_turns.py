@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 from comparison import SERVICE, SYSTEMS
-from turns import in_all_orders, shuffled
+from turns import in_all_orders, shuffled, take_turns
 
 
 def test_two_are_swapped_in_every_other_turn() -> None:
@@ -17,6 +17,11 @@ def test_three_follow_each_other_equally_often() -> None:
     orders = list(in_all_orders("abc", 6))
     assert set(Counter(order[0] for order in orders).values()) == {2}
     assert set(Counter(pair for order in orders for pair in pairwise(order)).values()) == {2}
+
+
+def test_what_is_found_is_kept_by_name_in_the_order_of_the_turns() -> None:
+    found = iter([1.0, 2.0, 3.0, 4.0])
+    assert take_turns(["ab", "ba"], lambda _name: next(found)) == {"a": [1.0, 4.0], "b": [2.0, 3.0]}
 
 
 def test_a_shuffled_order_is_the_same_in_each_run() -> None:
